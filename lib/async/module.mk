@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+spoutinclude_HEADERS += lib/include/spout/async.h

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside of the log (see spout/log.h): who writes, in which form, with which context.
+ *
+ * spout__log_start() starts the log thread (after the fork); spout__log_stop() writes what
+ * is in the ring and joins it. Both on the main thread. Before and after, lines are
+ * written directly. The access log uses the same ring.
+ */
+#ifndef SPOUT_BASE_LOG_H
+#define SPOUT_BASE_LOG_H
+
+#include <spout/log.h>
+
+enum spout__log_format { SPOUT__LOG_TEXT, SPOUT__LOG_JSON };
+
+struct spout__log_options {
+	enum spout_log_level level;
+	enum spout__log_format format;
+	int fd;              /* where lines go [2] */
+	const char *process; /* "supervisor", "worker 0": borrowed */
+};
+
+void spout__log_configure(const struct spout__log_options *options);
+const struct spout__log_options *spout__log_current(void);
+/** Start the writing thread. Returns 0 or -errno. */
+int spout__log_start(void);
+/** Write out the ring, end the thread. */
+void spout__log_stop(void);
+/** A raw line (no prefix, a newline is added) to `fd`: the access log. Never waits. */
+void spout__log_raw(int fd, const char *line, size_t len);
+
+/** The request id of the running coroutine, for every line; NULL for none. Borrowed. */
+extern __thread const char *spout__log_request_id
+    __attribute__((tls_model("initial-exec")));
+
+/** Write a line for a bug with async-signal-safe calls only, then abort(). */
+void spout__bug(const char *fmt, ...) SPOUT_PRINTF(1, 2) SPOUT_NORETURN;
+
+/** An assertion that is on in every build: log, abort; the supervisor replaces us. */
+#define spout__assert(cond) \
+	((cond) ? (void)0 : spout__bug("%s:%d: assertion failed: %s", __FILE__, __LINE__, #cond))
+
+#endif

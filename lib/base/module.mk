@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MIT
+lib_libspout_all_la_SOURCES += \
+	%D%/arena.c %D%/arena.h \
+	%D%/buffer.c %D%/buffer.h \
+	%D%/clock.c %D%/clock.h \
+	%D%/list.h \
+	%D%/log.c %D%/log.h \
+	%D%/stats.c %D%/stats.h
+spoutinclude_HEADERS += lib/include/spout/spout.h lib/include/spout/types.h lib/include/spout/log.h

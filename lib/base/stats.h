@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Figures of a worker: counters, gauges and histograms with fixed ids, which every layer
+ * increments. They live in memory that the supervisor shares with the worker (its slot of
+ * the scoreboard), or in private memory when there is no supervisor.
+ *
+ * Each word has one writer at a time: relaxed 64-bit atomics, no lock. Counters and
+ * histograms carry on over the death of a worker; gauges are cleared by the supervisor.
+ * Only the loop's thread writes, except words marked (any thread), which use an atomic add.
+ */
+#ifndef SPOUT_BASE_STATS_H
+#define SPOUT_BASE_STATS_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* id, name in /metrics, help */
+#define SPOUT__COUNTERS(X) \
+	X(LOOP_TURNS, "spout_loop_turns_total", "Turns of the event loop.") \
+	X(CONNECTIONS, "spout_connections_total", "Connections accepted.") \
+	X(ACCEPT_ERRORS, "spout_accept_errors_total", "Failed accept calls (descriptors, memory).") \
+	X(REQUESTS, "spout_requests_total", "Requests whose handling has begun.") \
+	X(RESPONSES_1XX, "spout_responses_1xx_total", "Responses with status 1xx.") \
+	X(RESPONSES_2XX, "spout_responses_2xx_total", "Responses with status 2xx.") \
+	X(RESPONSES_3XX, "spout_responses_3xx_total", "Responses with status 3xx.") \
+	X(RESPONSES_4XX, "spout_responses_4xx_total", "Responses with status 4xx.") \
+	X(RESPONSES_5XX, "spout_responses_5xx_total", "Responses with status 5xx.") \
+	X(REQUESTS_REJECTED, "spout_requests_rejected_total", "Requests refused by the strict HTTP layer.") \
+	X(REQUESTS_CANCELLED, "spout_requests_cancelled_total", "Requests whose client went away.") \
+	X(REQUESTS_TIMED_OUT, "spout_requests_timed_out_total", "Requests that passed their deadline.") \
+	X(BYTES_IN, "spout_bytes_received_total", "Bytes read from clients.") \
+	X(BYTES_OUT, "spout_bytes_sent_total", "Bytes written to clients.") \
+	X(CONN_TIMEOUTS, "spout_connection_timeouts_total", "Connections closed by a time-out.") \
+	X(COROUTINES, "spout_coroutines_total", "Coroutines started.") \
+	X(TASK_FAILURES, "spout_task_failures_total", "Background tasks that failed.") \
+	X(JOBS_SUBMITTED, "spout_jobs_submitted_total", "Jobs handed to thread pools.") \
+	X(JOBS_COMPLETED, "spout_jobs_completed_total", "Jobs that ran to their end.") \
+	X(JOBS_REFUSED, "spout_jobs_refused_total", "Jobs refused by a full or late queue.") \
+	X(JOBS_EXPIRED, "spout_jobs_expired_total", "Jobs dropped unrun after their deadline.") \
+	X(JOBS_CANCELLED, "spout_jobs_cancelled_total", "Jobs dropped unrun by cancellation.") \
+	X(PG_QUERIES, "spout_pg_queries_total", "PostgreSQL queries sent.") \
+	X(PG_ERRORS, "spout_pg_errors_total", "PostgreSQL queries that failed.") \
+	X(PG_CONNECTS, "spout_pg_connects_total", "PostgreSQL connections opened.") \
+	X(PG_CONNECT_FAILURES, "spout_pg_connect_failures_total", "PostgreSQL connection attempts that failed.") \
+	X(PG_CANCELS, "spout_pg_cancels_total", "PostgreSQL cancel requests sent.") \
+	X(PG_ACQUIRE_TIMEOUTS, "spout_pg_acquire_timeouts_total", "Waits for a PostgreSQL connection that ran out of time.") \
+	X(LOG_DROPPED, "spout_log_lines_dropped_total", "Log lines dropped because the ring was full (any thread).")
+
+#define SPOUT__GAUGES(X) \
+	X(HEARTBEAT_MS, "spout_heartbeat_ms", "Monotonic time of the loop's last heartbeat.") \
+	X(CONNECTIONS_OPEN, "spout_connections_open", "Open client connections.") \
+	X(REQUESTS_RUNNING, "spout_requests_running", "Requests in flight.") \
+	X(COROUTINES_ALIVE, "spout_coroutines_alive", "Coroutines that have not ended.") \
+	X(JOBS_QUEUED, "spout_jobs_queued", "Jobs waiting for a thread (all pools).") \
+	X(JOBS_RUNNING, "spout_jobs_running", "Jobs on a thread (all pools; any thread).") \
+	X(PG_CONNECTIONS_OPEN, "spout_pg_connections_open", "Open PostgreSQL connections (any thread).") \
+	X(PG_CONNECTIONS_BUSY, "spout_pg_connections_busy", "PostgreSQL connections in use (any thread).") \
+	X(LOOP_LAG_US, "spout_loop_lag_us", "Longest turn of the loop in the last second, microseconds.")
+
+/* Histograms of microseconds: bucket i counts values < 2^i us, the last one all others. */
+#define SPOUT__HISTOGRAMS(X) \
+	X(REQUEST_US, "spout_request_duration_us", "From the head of a request to the end of its handler.") \
+	X(LOOP_TURN_US, "spout_loop_turn_us", "Time of one turn of the loop, waiting not included.")
+
+#define SPOUT__HISTOGRAM_BUCKETS 28
+
+#define SPOUT__ID(id, name, help) SPOUT__C_##id,
+enum spout__counter { SPOUT__COUNTERS(SPOUT__ID) SPOUT__N_COUNTERS };
+#undef SPOUT__ID
+#define SPOUT__ID(id, name, help) SPOUT__G_##id,
+enum spout__gauge { SPOUT__GAUGES(SPOUT__ID) SPOUT__N_GAUGES };
+#undef SPOUT__ID
+#define SPOUT__ID(id, name, help) SPOUT__H_##id,
+enum spout__histogram { SPOUT__HISTOGRAMS(SPOUT__ID) SPOUT__N_HISTOGRAMS };
+#undef SPOUT__ID
+
+struct spout__stats {
+	_Atomic uint64_t counters[SPOUT__N_COUNTERS];
+	_Atomic uint64_t gauges[SPOUT__N_GAUGES];
+	struct {
+		_Atomic uint64_t sum;
+		_Atomic uint64_t buckets[SPOUT__HISTOGRAM_BUCKETS];
+	} histograms[SPOUT__N_HISTOGRAMS];
+};
+
+/** The figures of this process. Never NULL. Set once after the fork, before threads. */
+extern struct spout__stats *spout__stats;
+
+struct spout__stats_name {
+	const char *name, *help;
+};
+extern const struct spout__stats_name spout__counter_names[SPOUT__N_COUNTERS];
+extern const struct spout__stats_name spout__gauge_names[SPOUT__N_GAUGES];
+extern const struct spout__stats_name spout__histogram_names[SPOUT__N_HISTOGRAMS];
+
+static inline void
+spout__relaxed_add(_Atomic uint64_t *word, uint64_t n)
+{
+	atomic_store_explicit(word, atomic_load_explicit(word, memory_order_relaxed) + n,
+	    memory_order_relaxed);
+}
+
+/** Count; loop thread only. */
+static inline void
+spout__count(enum spout__counter id, uint64_t n)
+{
+	spout__relaxed_add(&spout__stats->counters[id], n);
+}
+
+/** Count; for words written by any thread. */
+static inline void
+spout__count_shared(enum spout__counter id, uint64_t n)
+{
+	atomic_fetch_add_explicit(&spout__stats->counters[id], n, memory_order_relaxed);
+}
+
+static inline void
+spout__gauge_set(enum spout__gauge id, uint64_t value)
+{
+	atomic_store_explicit(&spout__stats->gauges[id], value, memory_order_relaxed);
+}
+
+/** Move a gauge by `n` (may be negative); loop thread only. */
+static inline void
+spout__gauge_add(enum spout__gauge id, int64_t n)
+{
+	spout__relaxed_add(&spout__stats->gauges[id], (uint64_t)n);
+}
+
+static inline void
+spout__gauge_add_shared(enum spout__gauge id, int64_t n)
+{
+	atomic_fetch_add_explicit(&spout__stats->gauges[id], (uint64_t)n, memory_order_relaxed);
+}
+
+static inline unsigned
+spout__bucket_of_us(uint64_t us, unsigned n_buckets)
+{
+	unsigned b = us == 0 ? 0 : 64u - (unsigned)__builtin_clzll(us);
+
+	return b < n_buckets ? b : n_buckets - 1;
+}
+
+static inline void
+spout__observe_us(enum spout__histogram id, uint64_t us)
+{
+	spout__relaxed_add(&spout__stats->histograms[id].sum, us);
+	spout__relaxed_add(&spout__stats->histograms[id]
+	    .buckets[spout__bucket_of_us(us, SPOUT__HISTOGRAM_BUCKETS)], 1);
+}
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HTTP/1 server connections: between accepted sockets and the web layer. Loop thread.
+ *
+ * A connection reads a head, asks the delegate what to do with it (spout__http_plan), and
+ * runs the delegate's handler as one coroutine per request: an "exchange". Exchanges of one
+ * connection run one at a time and are answered in order. Framing, keep-alive, limits,
+ * time-outs, 100-continue, HEAD and lingering close are decided here, statuses and
+ * pages by the delegate.
+ *
+ *   connection:  IDLE -> HEAD -> RUNNING (-> DRAINING body) -> IDLE ...
+ *                                        \-> LINGERING -> closed
+ */
+#ifndef SPOUT_HTTP_SERVER_H
+#define SPOUT_HTTP_SERVER_H
+
+#include <spout/async.h>
+#include <spout/types.h>
+
+#include <sys/socket.h>
+
+#include "async/async.h"
+#include "base/buffer.h"
+#include "http/head.h"
+
+struct spout__http_server;
+struct spout__http_exchange;
+
+/** What the delegate decides when the head has been read. Defaults are filled in before. */
+struct spout__http_plan {
+	/* The handler: runs as the coroutine of the exchange. */
+	void (*run)(struct spout__http_exchange *ex, void *arg);
+	void *arg;
+	bool stream_body;       /* start after the head, read with spout__http_body_read() */
+	bool half_close;        /* end of input does not mean that the client is gone */
+	uint64_t max_body_bytes;
+	uint64_t timeout_ms;    /* deadline of the request, from the head on */
+	uint64_t body_timeout_ms;
+};
+
+struct spout__http_delegate {
+	/* The head is complete and valid. Loop's stack; `head` lives as long as the exchange. */
+	void (*on_head)(void *ctx, struct spout__http_exchange *ex,
+	    const struct spout__http_head *head, struct spout__http_plan *plan);
+	/*
+	 * The handler has ended (on the coroutine's stack; may not wait). If no head has been
+	 * sent the delegate may still write a whole response (an error page); the connection
+	 * finishes it afterwards. `client_gone`: nobody will read it.
+	 */
+	void (*on_exit)(void *ctx, struct spout__http_exchange *ex,
+	    const struct spout__outcome *outcome, bool client_gone);
+	/* The response is complete or cut: for the access log. Exactly once per exchange. */
+	void (*on_finish)(void *ctx, struct spout__http_exchange *ex);
+	/*
+	 * A request that never became an exchange (malformed, head too large, time-out …) is
+	 * answered with `fault`'s status: compose the body of that page into `body`.
+	 * For the access log too.
+	 */
+	void (*on_fault)(void *ctx, enum spout__http_fault fault,
+	    const struct sockaddr_storage *peer, struct spout__buffer *body);
+	void *ctx;
+};
+
+struct spout__http_options {
+	struct spout__http_limits limits;
+	uint64_t head_timeout_ms;   /* from the first byte of a head to its end [10 s] */
+	uint64_t idle_timeout_ms;   /* keep-alive, between requests [75 s] */
+	uint64_t body_timeout_ms;   /* between two reads of a body that make progress [30 s] */
+	uint64_t min_body_rate;     /* bytes per second, averaged from 5 s on; 0: off [240] */
+	uint64_t write_timeout_ms;  /* between two writes that make progress [30 s] */
+	uint64_t request_timeout_ms; /* default deadline of a request [30 s] */
+	uint64_t max_body_bytes;    /* [1 MiB] */
+	unsigned max_connections;   /* [10000] */
+};
+
+void spout__http_options_init(struct spout__http_options *options);
+
+/** Make a server on this loop. Copies both. Returns owned or NULL. */
+struct spout__http_server *spout__http_server_new(struct spout_loop *loop,
+    const struct spout__http_options *options, const struct spout__http_delegate *delegate);
+/** Serve connections of a listening socket (borrowed: never closed here). Returns 0, -errno. */
+int spout__http_server_listen(struct spout__http_server *server, int fd);
+/** Serve one connected socket; takes the descriptor. Returns 0 or -errno. */
+int spout__http_server_adopt(struct spout__http_server *server, int fd);
+/**
+ * Graceful stop: accept what is queued until EAGAIN, stop accepting, answer what runs with
+ * Connection: close, close idle connections. `done(arg)` when no connection is left.
+ */
+void spout__http_server_drain(struct spout__http_server *server, spout_callback_fn done,
+    void *arg);
+/** Cancel what runs, close all connections, free. */
+void spout__http_server_free(struct spout__http_server *server);
+unsigned spout__http_server_connections(const struct spout__http_server *server);
+
+/* --- exchange: the request side ------------------------------------------------- */
+
+const struct spout__http_head *spout__http_head_of(const struct spout__http_exchange *ex);
+struct spout_scope *spout__http_scope(struct spout__http_exchange *ex);
+const struct sockaddr_storage *spout__http_peer(const struct spout__http_exchange *ex);
+/** Loop clock when the head was complete, microseconds for the duration. */
+uint64_t spout__http_started_us(const struct spout__http_exchange *ex);
+/** The whole body of a buffered plan; lives in the scope. */
+struct spout_slice spout__http_body_buffered(const struct spout__http_exchange *ex);
+/**
+ * The next piece of a streamed body (valid until the next call), empty at its end. Sends
+ * 100-continue when the client waits for it. Leaves on a fault (413, 408, 400) or when the
+ * client is gone; suspends.
+ */
+struct spout_slice spout__http_body_read(struct spout__http_exchange *ex);
+
+/* --- exchange: the response side ------------------------------------------------- */
+
+/**
+ * The delegate's pointer on the exchange; and what was decided so far.
+ */
+void *spout__http_data(const struct spout__http_exchange *ex);
+void spout__http_set_data(struct spout__http_exchange *ex, void *data);
+int spout__http_status(const struct spout__http_exchange *ex);
+bool spout__http_head_sent(const struct spout__http_exchange *ex);
+uint64_t spout__http_bytes_sent(const struct spout__http_exchange *ex); /* of the body */
+
+/** Status of the response [200]. Returns 0, -EINVAL, or -EALREADY after the head is out. */
+int spout__http_set_status(struct spout__http_exchange *ex, int status);
+/**
+ * Add a header field. Copies. Content-Length, Connection, Transfer-Encoding and Date are
+ * ours: -EINVAL for the last three; a Content-Length given by the handler is checked
+ * against what is written. -EINVAL too for CR, LF, NUL or a bad name; -EALREADY; -ENOMEM.
+ */
+int spout__http_add_header(struct spout__http_exchange *ex, struct spout_slice name,
+    struct spout_slice value);
+/** The same, replacing all fields of that name. */
+int spout__http_set_header(struct spout__http_exchange *ex, struct spout_slice name,
+    struct spout_slice value);
+/** Append to the body. Buffered to 64 KiB, then chunked (or sent as is to HTTP/1.0) with
+ * back-pressure: suspends while the client is slow. Returns 0, -EPIPE, -ENOMEM, -EMSGSIZE
+ * (past the Content-Length that was set). */
+int spout__http_write(struct spout__http_exchange *ex, const void *data, size_t len);
+/** Send what is buffered now; suspends while the client is slow. */
+int spout__http_flush(struct spout__http_exchange *ex);
+/** Forget status, fields and body that have not been sent. -EALREADY after the head. */
+int spout__http_reset(struct spout__http_exchange *ex);
+/** Close the connection after this response. */
+void spout__http_close_after(struct spout__http_exchange *ex);
+
+#endif

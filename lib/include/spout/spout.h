@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Everything that Spout offers, in one include. */
+#ifndef SPOUT_SPOUT_H
+#define SPOUT_SPOUT_H
+
+#include <spout/async.h>
+#include <spout/executor.h>
+#include <spout/log.h>
+#include <spout/loop.h>
+#include <spout/types.h>
+
+#endif

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MIT
+# One CUnit program per module.
+UNIT_LIBS = lib/libspout-all.la $(CUNIT_LIBS)
+UNIT_SOURCES = tests/unit/unit.c tests/unit/unit.h
+
+if HAVE_CUNIT
+check_PROGRAMS += tests/unit/test_base
+tests_unit_test_base_SOURCES = tests/unit/test_base.c $(UNIT_SOURCES)
+tests_unit_test_base_LDADD = $(UNIT_LIBS)
+endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The runner of the unit tests. A test program lists its suites and calls unit_run();
+ * a suite that leaves a descriptor or a thread behind fails. Test names are sentences.
+ * With arguments only the tests whose name contains one of them are run.
+ */
+#ifndef SPOUT_TESTS_UNIT_H
+#define SPOUT_TESTS_UNIT_H
+
+#include <CUnit/CUnit.h>
+
+struct unit_test {
+	const char *name;
+	void (*fn)(void);
+};
+
+#define UNIT_TEST(fn) { #fn, fn }
+#define UNIT_END { NULL, NULL }
+
+struct unit_suite {
+	const char *name;
+	const struct unit_test *tests; /* ended by UNIT_END */
+};
+
+/** Run the suites (ended by a NULL name); returns the exit status for main(). */
+int unit_run(int argc, char **argv, const struct unit_suite *suites);
+
+#endif
