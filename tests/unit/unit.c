@@ -40,11 +40,12 @@ selected(int argc, char **argv, const char *name)
 
 static unsigned fds_before, threads_before;
 
-static void
+static int
 remember(void)
 {
 	fds_before = count_entries("/proc/self/fd");
 	threads_before = count_entries("/proc/self/task");
+	return 0;
 }
 
 static void
@@ -60,6 +61,15 @@ leaves_no_descriptor_or_thread_behind(void)
 	CU_ASSERT_EQUAL(threads, threads_before);
 }
 
+unsigned
+unit_scaled(unsigned count)
+{
+	const char *text = getenv("SPOUT_TEST_SCALE");
+	unsigned scale = text != NULL ? (unsigned)atoi(text) : 1;
+
+	return scale <= 1 ? count : count / scale > 0 ? count / scale : 1;
+}
+
 int
 unit_run(int argc, char **argv, const struct unit_suite *suites)
 {
@@ -68,10 +78,9 @@ unit_run(int argc, char **argv, const struct unit_suite *suites)
 	if (CU_initialize_registry() != CUE_SUCCESS)
 		return EXIT_FAILURE;
 	for (; suites->name != NULL; suites++) {
-		CU_pSuite suite = CU_add_suite(suites->name, NULL, NULL);
+		CU_pSuite suite = CU_add_suite(suites->name, remember, NULL);
 		const struct unit_test *t;
 
-		CU_add_test(suite, "(start)", remember);
 		for (t = suites->tests; t->name != NULL; t++)
 			if (selected(argc, argv, t->name))
 				CU_add_test(suite, t->name, t->fn);

@@ -22,6 +22,12 @@ struct unit_suite {
 	const struct unit_test *tests; /* ended by UNIT_END */
 };
 
+/**
+ * How often a test repeats what it repeats `count` times: fewer times when the run is
+ * slow (valgrind, TSan), as SPOUT_TEST_SCALE in the environment divides it. At least 1.
+ */
+unsigned unit_scaled(unsigned count);
+
 /** Run the suites (ended by a NULL name); returns the exit status for main(). */
 int unit_run(int argc, char **argv, const struct unit_suite *suites);
 

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+# Checks on the source itself, run by make check like any test.
+dist_check_SCRIPTS += %D%/layers %D%/headers
+AM_TESTS_ENVIRONMENT += \
+	CC='$(CC)' CXX='$(CXX)' \
+	CHECK_CPPFLAGS='$(EVENT_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(PQ_CFLAGS)'; \
+	export CC CXX CHECK_CPPFLAGS;
