@@ -5,5 +5,6 @@ lib_libspout_all_la_SOURCES += \
 	%D%/clock.c %D%/clock.h \
 	%D%/list.h \
 	%D%/log.c %D%/log.h \
+	%D%/log_ring.c %D%/log_ring.h \
 	%D%/stats.c %D%/stats.h
 spoutinclude_HEADERS += lib/include/spout/spout.h lib/include/spout/types.h lib/include/spout/log.h

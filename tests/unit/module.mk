@@ -7,4 +7,8 @@ if HAVE_CUNIT
 check_PROGRAMS += tests/unit/test_base
 tests_unit_test_base_SOURCES = tests/unit/test_base.c $(UNIT_SOURCES)
 tests_unit_test_base_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_log
+tests_unit_test_log_SOURCES = tests/unit/test_log.c $(UNIT_SOURCES)
+tests_unit_test_log_LDADD = $(UNIT_LIBS)
 endif
