@@ -1,2 +1,8 @@
 # SPDX-License-Identifier: MIT
+lib_libspout_all_la_SOURCES += \
+	%D%/executor.h \
+	%D%/job.c \
+	%D%/pool.c %D%/pool.h \
+	%D%/run.c \
+	%D%/thread.c
 spoutinclude_HEADERS += lib/include/spout/executor.h
