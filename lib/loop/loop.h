@@ -88,6 +88,8 @@ void spout__timer_stop(struct spout__timer *timer);
 uint64_t spout__loop_after_ms(struct spout_loop *loop, uint64_t ms);
 /** Fresh monotonic nanoseconds, also refreshing the cached clock. */
 uint64_t spout__loop_clock_ns(struct spout_loop *loop);
+/** Longest turn since the last call, microseconds. */
+uint64_t spout__loop_take_max_turn_us(struct spout_loop *loop);
 /** Abort when called on another thread than the loop's or in a forked child. */
 void spout__loop_check_thread(struct spout_loop *loop, const char *what);
 

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop's own struct, for the files of this folder. */
+#ifndef SPOUT_LOOP_LOOP_PRIVATE_H
+#define SPOUT_LOOP_LOOP_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/clock.h"
+#include "loop/loop.h"
+#include "loop/wheel.h"
+
+struct spout_loop {
+	struct event_base *base;
+	pthread_t thread;
+	unsigned fork_generation;
+	bool stopping, running;
+
+	/* The clock of this turn; 0 until first asked for. */
+	uint64_t now_ns, turn_began_ns, max_turn_us;
+	time_t date_second;
+	char date[SPOUT__HTTP_DATE_LEN + 1];
+
+	struct spout__list ready, turn_end, frees;
+
+	struct spout__wheel wheel;
+	struct event wheel_event;
+	uint64_t wheel_armed_ms; /* SPOUT__WHEEL_NEVER: not armed */
+
+	_Atomic(struct spout__post *) posts;
+	_Atomic int sleeping;
+	_Atomic uint64_t wakeups;
+	int wake_fd;
+	struct event wake_event;
+
+	struct {
+		void *object;
+		void (*free_fn)(void *object);
+	} slots[SPOUT__N_SLOTS];
+	char *scratch;
+};
+
+/* Callback or timer made through the public, allocating calls. */
+void spout__public_timer_fire(struct spout__timer *timer);
+void spout__public_timer_free(struct spout__timer *timer);
+
+#endif
