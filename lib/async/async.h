@@ -25,6 +25,7 @@
 
 #include "base/arena.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "loop/loop.h"
 
 struct spout_coroutine;
@@ -148,6 +149,8 @@ void spout__coroutine_set_deadline(struct spout_coroutine *co, uint64_t deadline
 uint64_t spout__coroutine_deadline(const struct spout_coroutine *co);
 /** Has its outcome been decided (it is leaving, or about to: cancelled)? */
 bool spout__coroutine_cancelled(const struct spout_coroutine *co);
+/** Size of the stacks of coroutines of loops made from now on, KiB [256]. */
+void spout__async_set_stack_kib(unsigned kib);
 /** How many coroutines of the loop have not ended. */
 size_t spout__coroutines_alive(struct spout_loop *loop);
 /** Cancel every task made by spout_spawn(), refuse new ones (the worker stops). */

@@ -86,7 +86,8 @@ struct spout_periodic {
 static void
 periodic_schedule(struct spout_periodic *periodic)
 {
-	uint64_t now = spout_loop_now_ms(periodic->loop), at;
+	/* Fresh: the callback may have taken long. */
+	uint64_t now = spout__loop_clock_ns(periodic->loop) / 1000000u, at;
 	double span;
 
 	periodic->next_ms += periodic->interval_ms;

@@ -11,4 +11,11 @@ tests_unit_test_base_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_log
 tests_unit_test_log_SOURCES = tests/unit/test_log.c $(UNIT_SOURCES)
 tests_unit_test_log_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_loop
+tests_unit_test_loop_SOURCES = tests/unit/test_loop.c $(UNIT_SOURCES)
+tests_unit_test_loop_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_async
+tests_unit_test_async_SOURCES = tests/unit/test_async.c $(UNIT_SOURCES)
+tests_unit_test_async_LDADD = $(UNIT_LIBS)
 endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The coroutine's own struct and the scheduler of a loop, for the files of this folder.
+ *
+ *   NEW -> RUNNABLE <-> RUNNING -> WAITING -> RUNNABLE ...
+ *                          |
+ *                          +-> LEAVING (outcome known, answered; waits for its pins,
+ *                          |            runs clean-ups)
+ *                          +-> DEAD (final switch done; the loop frees it)
+ *
+ * A coroutine moves between stacks of the same thread only.
+ */
+#ifndef SPOUT_ASYNC_COROUTINE_H
+#define SPOUT_ASYNC_COROUTINE_H
+
+#include "async/async.h"
+#include "async/context.h"
+#include "async/stack.h"
+
+enum spout__co_state {
+	SPOUT__CO_NEW,
+	SPOUT__CO_RUNNABLE,
+	SPOUT__CO_RUNNING,
+	SPOUT__CO_WAITING,
+	SPOUT__CO_LEAVING,
+	SPOUT__CO_DEAD,
+};
+
+struct spout__async {
+	struct spout_loop *loop;
+	struct spout__stack_pool *stacks;
+	struct spout__context main;
+	struct spout__list all;   /* every coroutine that has not ended */
+	struct spout__list tasks; /* those made by spout_spawn() */
+	size_t alive;
+	bool stopping;            /* no new tasks */
+	struct spout__timer trim;
+	const void *main_low;     /* the loop's own stack, for AddressSanitizer */
+	size_t main_size;
+	void *main_fiber;
+};
+
+struct spout_coroutine {
+	struct spout_scope scope;
+	struct spout__context context;
+	struct spout__async *async;
+	struct spout__stack *stack;
+	struct spout__ready ready;
+	struct spout__list all, task;
+	struct spout__waker *waker;   /* while WAITING */
+	struct spout__timer deadline_timer;
+	uint64_t deadline_ms;
+	struct spout__coroutine_options options;
+	const char *waits_for;        /* what the wait is, static text */
+	const char *cancel_reason;
+	int cancel_error;             /* 0: not cancelled */
+	int exit_status;
+	unsigned shield;
+	enum spout__co_state state;
+	void *fiber;                  /* ThreadSanitizer */
+	char *error;                  /* of the last spout_try_ call, or NULL */
+	size_t error_size;
+};
+
+_Static_assert(sizeof(struct spout_coroutine) <= SPOUT__STACK_USER_BYTES,
+    "a coroutine fits into the top of its stack");
+
+/** The scheduler of a loop, made on first use; NULL when out of memory. */
+struct spout__async *spout__async_of(struct spout_loop *loop);
+/** Cancel what is pending in a scope: first step of its end. */
+void spout__scope_cancel_futures(struct spout_scope *scope);
+/** Run the clean-ups and free the memory: last step of its end. */
+void spout__scope_run_defers(struct spout_scope *scope);
+void spout__scope_release(struct spout_scope *scope);
+/** Install the handler that names a coroutine whose stack overflowed. Once per process. */
+void spout__overflow_install(void);
+
+#endif

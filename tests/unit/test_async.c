@@ -1,0 +1,683 @@
+/* SPDX-License-Identifier: MIT */
+/* Coroutines, scopes, futures. Each test runs one coroutine to its end on a fresh loop. */
+#include "config.h"
+
+#include "unit.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "async/async.h"
+#include "async/sanitizer.h"
+#include "async/stack.h"
+#include "base/clock.h"
+
+static struct spout_loop *loop;
+static struct spout_coroutine *main_co;
+static struct spout__outcome last;
+static char last_reason[256], trace[128];
+
+static void
+note(void *arg)
+{
+	trace[strlen(trace)] = *(const char *)arg;
+}
+
+static void
+on_exit_of_test(struct spout_coroutine *co, const struct spout__outcome *outcome)
+{
+	(void)co;
+	last = *outcome;
+	snprintf(last_reason, sizeof(last_reason), "%s", outcome->reason);
+}
+
+static void
+stop_loop(void *arg)
+{
+	(void)arg;
+	if (spout__coroutines_alive(loop) == 0)
+		spout_loop_stop(loop);
+	else
+		CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(loop, 1, stop_loop, NULL));
+}
+
+static void
+on_gone(void *arg)
+{
+	stop_loop(arg);
+}
+
+/* Run fn(arg) as a coroutine until nothing is alive. */
+static void
+run_until(spout_fn fn, void *arg, uint64_t deadline_ms)
+{
+	struct spout__coroutine_options options = { .fn = fn, .arg = arg,
+		.on_exit = on_exit_of_test, .on_gone = on_gone, .where = "test" };
+
+	loop = spout_loop_new();
+	memset(trace, 0, sizeof(trace));
+	memset(&last, 0, sizeof(last));
+	main_co = spout__coroutine_new(loop);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(main_co);
+	if (deadline_ms > 0)
+		options.deadline_ms = spout__loop_after_ms(loop, deadline_ms);
+	spout__coroutine_start(main_co, &options);
+	CU_ASSERT_EQUAL(spout_loop_run(loop), 0);
+	spout_loop_free(loop);
+}
+
+static void
+run(spout_fn fn, void *arg)
+{
+	run_until(fn, arg, 0);
+}
+
+/* --- ends ------------------------------------------------------------------------------ */
+
+static void
+defer_abc(void *arg)
+{
+	spout_defer(note, "a");
+	spout_defer(note, "b");
+	spout_defer(note, "c");
+	if (arg != NULL)
+		spout_fail_with(-EBADMSG, "no %s", (const char *)arg);
+	note("r");
+}
+
+static void
+cleanups_run_newest_first_on_return(void)
+{
+	run(defer_abc, NULL);
+	CU_ASSERT_STRING_EQUAL(trace, "rcba");
+	CU_ASSERT_EQUAL(last.error, 0);
+	CU_ASSERT_FALSE(last.cancelled);
+}
+
+static void
+failing_runs_cleanups_and_gives_the_reason(void)
+{
+	run(defer_abc, "luck");
+	CU_ASSERT_STRING_EQUAL(trace, "cba");
+	CU_ASSERT_EQUAL(last.error, -EBADMSG);
+	CU_ASSERT_STRING_EQUAL(last_reason, "no luck");
+}
+
+static void
+wait_for_ever(void *arg)
+{
+	(void)arg;
+	spout_defer(note, "d");
+	spout_await(spout_future_new());
+	note("x");
+}
+
+static void
+a_deadline_ends_a_wait(void)
+{
+	uint64_t began = spout__clock_ns();
+
+	run_until(wait_for_ever, NULL, 20);
+	CU_ASSERT_EQUAL(last.error, -ETIMEDOUT);
+	CU_ASSERT_TRUE(last.cancelled);
+	CU_ASSERT_STRING_EQUAL(trace, "d");
+	CU_ASSERT_TRUE(spout__clock_ns() - began >= 20000000u);
+}
+
+static void
+cancel_main(void *arg)
+{
+	(void)arg;
+	spout__coroutine_cancel(main_co, -ECANCELED, "gone");
+}
+
+static void
+cancelled_from_outside(void *arg)
+{
+	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(loop, 5, cancel_main, NULL));
+	wait_for_ever(arg);
+}
+
+static void
+cancellation_ends_a_wait_once(void)
+{
+	run(cancelled_from_outside, NULL);
+	CU_ASSERT_EQUAL(last.error, -ECANCELED);
+	CU_ASSERT_STRING_EQUAL(last_reason, "gone");
+	CU_ASSERT_STRING_EQUAL(trace, "d");
+}
+
+static void
+shielded(void *arg)
+{
+	(void)arg;
+	spout_sleep(15);
+	note("s");
+}
+
+static void
+cancelled_in_shield(void *arg)
+{
+	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(loop, 5, cancel_main, NULL));
+	spout_shield(shielded, arg);
+	note("t");
+	spout_sleep(1);
+	note("x");
+}
+
+static void
+a_shielded_stretch_finishes(void)
+{
+	run(cancelled_in_shield, NULL);
+	CU_ASSERT_STRING_EQUAL(trace, "st");
+	CU_ASSERT_EQUAL(last.error, -ECANCELED);
+}
+
+static void
+too_much_memory(void *arg)
+{
+	(void)arg;
+	for (;;)
+		memset(spout_alloc(1 << 20), 1, 1 << 20);
+}
+
+static void
+past_its_memory_limit_a_coroutine_leaves(void)
+{
+	run(too_much_memory, NULL);
+	CU_ASSERT_EQUAL(last.error, -ENOMEM);
+}
+
+/* --- futures ------------------------------------------------------------------------------ */
+
+static struct spout_future *f1, *f2;
+
+static void
+complete_f1(void *arg)
+{
+	CU_ASSERT_EQUAL(spout_future_set_result(f1, arg), 0);
+	CU_ASSERT_EQUAL(spout_future_set_result(f1, arg), -EALREADY);
+	CU_ASSERT_EQUAL(spout_future_set_error(f1, -EIO, "late"), -EALREADY);
+}
+
+static void
+fail_f2(void *arg)
+{
+	(void)arg;
+	CU_ASSERT_EQUAL(spout_future_set_error(f2, -EIO, "disk %d", 7), 0);
+}
+
+static void
+done_callback(struct spout_future *future, void *arg)
+{
+	CU_ASSERT_TRUE(spout_future_done(future));
+	note(arg);
+}
+
+static void
+awaits_two(void *arg)
+{
+	(void)arg;
+	f1 = spout_future_new();
+	f2 = spout_future_new();
+	CU_ASSERT_EQUAL(spout_future_error(f1), -EINPROGRESS);
+	CU_ASSERT_EQUAL(spout_future_add_done_callback(f1, done_callback, "1"), 0);
+	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(loop, 5, complete_f1, "v"));
+	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(loop, 10, fail_f2, NULL));
+	CU_ASSERT_EQUAL(spout_try_await_any(SPOUT_FOREVER, f2, f1), 1);
+	CU_ASSERT_EQUAL(spout_try_await_all(2, f1, f2), -ETIMEDOUT);
+	CU_ASSERT_EQUAL(spout_try_await_all(SPOUT_FOREVER, f1, f2), 0);
+	CU_ASSERT_STRING_EQUAL((char *)spout_await(f1), "v");
+	CU_ASSERT_EQUAL(spout_future_add_done_callback(f1, done_callback, "2"), 0);
+	CU_ASSERT_EQUAL(spout_try_await(f2), -EIO);
+	CU_ASSERT_STRING_EQUAL(spout_error(), "disk 7");
+	spout_sleep(1);
+	spout_await(f2);
+	note("x");
+}
+
+static void
+futures_complete_once_and_wake_their_waiters(void)
+{
+	run(awaits_two, NULL);
+	CU_ASSERT_STRING_EQUAL(trace, "12");
+	CU_ASSERT_EQUAL(last.error, -EIO);
+	CU_ASSERT_STRING_EQUAL(last_reason, "disk 7");
+}
+
+static void
+awaits_many(void *arg)
+{
+	enum { N = 100 };
+	struct spout_future *futures[N];
+	int i;
+
+	(void)arg;
+	for (i = 0; i < N; i++)
+		futures[i] = spout_future_new();
+	CU_ASSERT_EQUAL(spout_try_await_all_of(1, futures, N), -ETIMEDOUT);
+	for (i = 0; i < N; i++)
+		CU_ASSERT_EQUAL(spout_future_set_result(futures[N - 1 - i], NULL), 0);
+	CU_ASSERT_EQUAL(spout_try_await_all_of(1, futures, N), 0);
+	CU_ASSERT_EQUAL(spout_try_await_any_of(1, futures, N), 0);
+	CU_ASSERT_EQUAL(spout_try_await_all_of(1, futures, 0), 0);
+	note("k");
+}
+
+static void
+many_futures_can_be_awaited_at_once(void)
+{
+	run(awaits_many, NULL);
+	CU_ASSERT_STRING_EQUAL(trace, "k");
+}
+
+static void
+with_timeouts(void *arg)
+{
+	(void)arg;
+	f1 = spout_future_new();
+	f2 = spout_future_new();
+	CU_ASSERT_EQUAL(spout_try_with_timeout(3, f1), -ETIMEDOUT);
+	CU_ASSERT_FALSE(spout_future_done(f1));
+	CU_ASSERT_EQUAL(spout_future_set_result(f1, "late"), 0);
+	CU_ASSERT_EQUAL(spout_try_with_timeout(3, f1), 0);
+	CU_ASSERT_EQUAL(spout_try_await_or_cancel(3, f2), -ETIMEDOUT);
+	CU_ASSERT_EQUAL(spout_future_error(f2), -ECANCELED);
+	note("k");
+}
+
+static void
+a_timeout_leaves_the_future_or_cancels_it(void)
+{
+	run(with_timeouts, NULL);
+	CU_ASSERT_STRING_EQUAL(trace, "k");
+}
+
+/* --- pins ---------------------------------------------------------------------------------- */
+
+struct pinned {
+	struct spout_future future;
+	struct spout_scope *scope;
+};
+
+static void
+pinned_asked(struct spout_future *future)
+{
+	(void)future;
+	note("q");
+}
+
+static void
+pinned_done(void *arg)
+{
+	struct pinned *pinned = arg;
+	struct spout_scope *scope = pinned->scope;
+
+	note("j");
+	spout__future_complete(&pinned->future, 0, NULL, NULL);
+	spout__scope_unpin(scope);
+}
+
+static void
+starts_a_job_and_fails(void *arg)
+{
+	struct pinned pinned = { .scope = spout_scope_current() };
+
+	(void)arg;
+	spout_defer(note, "d");
+	spout__future_init(&pinned.future, pinned.scope, pinned_asked);
+	spout__scope_pin(pinned.scope);
+	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(loop, 10, pinned_done, &pinned));
+	spout_sleep(2);
+	spout_fail_with(-EIO, "early");
+}
+
+static void
+cleanups_wait_until_running_jobs_have_returned(void)
+{
+	run(starts_a_job_and_fails, NULL);
+	CU_ASSERT_STRING_EQUAL(trace, "qjd");
+	CU_ASSERT_EQUAL(last.error, -EIO);
+}
+
+static void
+explicit_done(struct spout_scope *scope)
+{
+	(void)scope;
+	note("e");
+	spout_loop_stop(loop);
+}
+
+static void
+an_explicit_scope_ends_when_its_pins_are_gone(void)
+{
+	struct spout_scope scope;
+	struct pinned pinned = { .scope = &scope };
+
+	loop = spout_loop_new();
+	memset(trace, 0, sizeof(trace));
+	spout__scope_init(&scope, loop, 1 << 20);
+	CU_ASSERT_EQUAL(spout_defer_in(&scope, note, "d"), 0);
+	CU_ASSERT_PTR_NOT_NULL(spout_strdup_in(&scope, "text"));
+	spout__future_init(&pinned.future, &scope, pinned_asked);
+	spout__scope_pin(&scope);
+	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(loop, 3, pinned_done, &pinned));
+	spout__scope_end(&scope, explicit_done);
+	CU_ASSERT_STRING_EQUAL(trace, "q");
+	CU_ASSERT_EQUAL(spout_loop_run(loop), 0);
+	CU_ASSERT_STRING_EQUAL(trace, "qjde");
+	spout_loop_free(loop);
+	spout__arena_trim();
+}
+
+/* --- tasks ---------------------------------------------------------------------------------- */
+
+static void
+task(void *arg)
+{
+	char letter = *(char *)arg;
+
+	spout_sleep(3);
+	note(&letter);
+}
+
+static void
+spawns(void *arg)
+{
+	char letter = 'p';
+
+	(void)arg;
+	CU_ASSERT_EQUAL(spout_spawn(task, &letter, 1), 0);
+	letter = 'q';
+	CU_ASSERT_EQUAL(spout_spawn(task, &letter, 1), 0);
+	letter = 'z'; /* the tasks have their own copies, and outlive us */
+}
+
+static void
+tasks_run_on_copies_after_the_one_that_started_them(void)
+{
+	run(spawns, NULL);
+	CU_ASSERT_STRING_EQUAL(trace, "pq");
+}
+
+static void
+round_of_work(void *arg)
+{
+	int *n = arg;
+
+	spout_defer(note, "d");
+	spout_alloc(50000);
+	spout_sleep(1);
+	if (++*n == 3)
+		spout_fail_with(-EIO, "round %d", *n);
+}
+
+static void
+rounds(void *arg)
+{
+	int n = 0;
+
+	(void)arg;
+	spout_scope_run(round_of_work, &n);
+	note("1");
+	CU_ASSERT_EQUAL(spout_try_scope_run(round_of_work, &n), 0);
+	note("2");
+	CU_ASSERT_EQUAL(spout_try_scope_run(round_of_work, &n), -EIO);
+	CU_ASSERT_STRING_EQUAL(spout_error(), "round 3");
+	n = 2;
+	spout_scope_run(round_of_work, &n);
+	note("x");
+}
+
+static void
+a_child_scope_ends_with_its_round(void)
+{
+	run(rounds, NULL);
+	CU_ASSERT_STRING_EQUAL(trace, "d1d2dd");
+	CU_ASSERT_EQUAL(last.error, -EIO);
+}
+
+static void
+waits_in_child(void *arg)
+{
+	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(loop, 3, cancel_main, NULL));
+	spout_defer(note, "p");
+	spout_scope_run(wait_for_ever, arg);
+}
+
+static void
+cancelling_a_parent_ends_its_child_first(void)
+{
+	run(waits_in_child, NULL);
+	CU_ASSERT_STRING_EQUAL(trace, "dp");
+	CU_ASSERT_EQUAL(last.error, -ECANCELED);
+}
+
+/* --- many, deep, wrong ------------------------------------------------------------------------ */
+
+static int awake;
+
+static void
+sleeper(void *arg)
+{
+	(void)arg;
+	spout_sleep(20);
+	awake++;
+}
+
+static void
+starts_many(void *arg)
+{
+	int i, n = *(int *)arg;
+
+	for (i = 0; i < n; i++)
+		CU_ASSERT_EQUAL(spout_spawn(sleeper, NULL, 0), 0);
+}
+
+static void
+thousands_of_coroutines_wait_at_once(void)
+{
+	int n = SPOUT__SANITIZED ? 1000 : 20000;
+
+	awake = 0;
+	run(starts_many, &n);
+	CU_ASSERT_EQUAL(awake, n);
+}
+
+static void
+yields(void *arg)
+{
+	char *letter = arg;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		note(letter);
+		spout_yield();
+	}
+}
+
+static void
+two_yield(void *arg)
+{
+	(void)arg;
+	CU_ASSERT_EQUAL(spout_spawn(yields, "A", 1), 0);
+	CU_ASSERT_EQUAL(spout_spawn(yields, "B", 1), 0);
+}
+
+static void
+yielding_lets_the_others_run(void)
+{
+	run(two_yield, NULL);
+	CU_ASSERT_STRING_EQUAL(trace, "ABABAB");
+}
+
+static int
+status_of_child(void (*fn)(void), char *ret_text, size_t size)
+{
+	int status = 0, fds[2];
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe(fds) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		const struct rlimit none = { 0, 0 };
+
+		setrlimit(RLIMIT_CORE, &none);
+		dup2(fds[1], 2);
+		close(fds[0]);
+		close(fds[1]);
+		fn();
+		_exit(0);
+	}
+	close(fds[1]);
+	n = read(fds[0], ret_text, size - 1);
+	ret_text[n > 0 ? n : 0] = '\0';
+	close(fds[0]);
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+static int
+recurse(int n)
+{
+	volatile char frame[2000];
+
+	frame[0] = (char)n;
+	return n == 0 ? 0 : recurse(n - 1) + frame[0];
+}
+
+static void
+overflows(void *arg)
+{
+	(void)arg;
+	(void)recurse(100000);
+}
+
+static void
+run_overflow(void)
+{
+	run(overflows, NULL);
+}
+
+static void
+a_stack_overflow_names_itself(void)
+{
+	char text[4096];
+	int status = status_of_child(run_overflow, text, sizeof(text));
+
+	CU_ASSERT_NOT_EQUAL(status, 0);
+	if (!SPOUT__SANITIZED) {
+		CU_ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+		CU_ASSERT_PTR_NOT_NULL(strstr(text, "coroutine stack overflow: test"));
+	}
+}
+
+static void
+sleep_outside(void)
+{
+	spout_sleep(1);
+}
+
+static void
+waiting_outside_a_coroutine_is_a_clear_abort(void)
+{
+	char text[4096];
+	int status = status_of_child(sleep_outside, text, sizeof(text));
+
+	CU_ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "spout_sleep was called outside a coroutine"));
+}
+
+static void
+waiting_cleanup(void *arg)
+{
+	(void)arg;
+	spout_sleep(1);
+}
+
+static void
+defers_a_wait(void *arg)
+{
+	(void)arg;
+	spout_defer(waiting_cleanup, NULL);
+}
+
+static void
+run_defers_a_wait(void)
+{
+	run(defers_a_wait, NULL);
+}
+
+static void
+a_cleanup_that_waits_is_a_clear_abort(void)
+{
+	char text[4096];
+	int status = status_of_child(run_defers_a_wait, text, sizeof(text));
+
+	CU_ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "a clean-up may not wait (spout_sleep)"));
+}
+
+static void
+keeps_doubles_across_waits(void *arg)
+{
+	double x = 1.5, *out = arg;
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		x *= 1.25;
+		spout_yield();
+	}
+	*out = x;
+}
+
+static void
+registers_survive_a_switch(void)
+{
+	double x = 0, expected = 1.5;
+	int i;
+
+	for (i = 0; i < 10; i++)
+		expected *= 1.25;
+	run(keeps_doubles_across_waits, &x);
+	CU_ASSERT_EQUAL(x, expected);
+}
+
+static const struct unit_test async_tests[] = {
+	UNIT_TEST(cleanups_run_newest_first_on_return),
+	UNIT_TEST(failing_runs_cleanups_and_gives_the_reason),
+	UNIT_TEST(a_deadline_ends_a_wait),
+	UNIT_TEST(cancellation_ends_a_wait_once),
+	UNIT_TEST(a_shielded_stretch_finishes),
+	UNIT_TEST(past_its_memory_limit_a_coroutine_leaves),
+	UNIT_TEST(futures_complete_once_and_wake_their_waiters),
+	UNIT_TEST(many_futures_can_be_awaited_at_once),
+	UNIT_TEST(a_timeout_leaves_the_future_or_cancels_it),
+	UNIT_TEST(cleanups_wait_until_running_jobs_have_returned),
+	UNIT_TEST(an_explicit_scope_ends_when_its_pins_are_gone),
+	UNIT_TEST(tasks_run_on_copies_after_the_one_that_started_them),
+	UNIT_TEST(a_child_scope_ends_with_its_round),
+	UNIT_TEST(cancelling_a_parent_ends_its_child_first),
+	UNIT_TEST(thousands_of_coroutines_wait_at_once),
+	UNIT_TEST(yielding_lets_the_others_run),
+	UNIT_TEST(a_stack_overflow_names_itself),
+	UNIT_TEST(waiting_outside_a_coroutine_is_a_clear_abort),
+	UNIT_TEST(a_cleanup_that_waits_is_a_clear_abort),
+	UNIT_TEST(registers_survive_a_switch),
+	UNIT_END,
+};
+
+int
+main(int argc, char **argv)
+{
+	const struct unit_suite suites[] = { { "async", async_tests }, { NULL, NULL } };
+
+	return unit_run(argc, argv, suites);
+}
