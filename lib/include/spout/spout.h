@@ -8,5 +8,6 @@
 #include <spout/log.h>
 #include <spout/loop.h>
 #include <spout/types.h>
+#include <spout/web.h>
 
 #endif
