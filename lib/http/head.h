@@ -58,20 +58,26 @@ struct spout__http_limits {
 	unsigned max_fields;   /* above: 431 [100] */
 };
 
-
 /**
  * Find the end of the head in the first `len` bytes, beginning the search at `*from`, which
  * is moved so that no byte is looked at twice. Up to two empty lines (CRLF) before the
  * request line are skipped by the caller with spout__http_skip_empty().
  * Returns the length of the head with its empty line, 0 if more bytes are needed, or
- * -fault when it can be refused already (too long, bare LF, NUL …).
+ * -fault when it can be refused already (too long, bare LF, NUL …). The answer does not
+ * depend on how the bytes were split.
  */
 int spout__http_head_find(const char *data, size_t len, size_t *from,
     const struct spout__http_limits *limits);
-/** How many bytes of leading CRLF (at most two, RFC 9112 2.2) to skip. */
+/**
+ * How many bytes of leading CRLF (at most two, RFC 9112 2.2) to skip. Ask with all bytes
+ * since the end of the previous request; until one stands behind the empty lines, keep them
+ * and ask again, or a client could send empty lines for ever.
+ */
 size_t spout__http_skip_empty(const char *data, size_t len);
 /**
- * Parse a complete head of `len` bytes. Returns 0 or -fault.
+ * Parse a complete head of `len` bytes, as found by spout__http_head_find(): the limits on
+ * bytes are checked there, the one on fields here. Returns 0, or -fault and an undefined
+ * `*ret_head`.
  */
 int spout__http_head_parse(const char *data, size_t len,
     const struct spout__http_limits *limits, struct spout__http_head *ret_head);

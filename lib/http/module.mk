@@ -1,1 +1,9 @@
 # SPDX-License-Identifier: MIT
+lib_libspout_all_la_SOURCES += \
+	%D%/authority.c %D%/authority.h \
+	%D%/body.c %D%/body.h \
+	%D%/chars.c %D%/chars.h \
+	%D%/fault.c %D%/fault.h \
+	%D%/head.c %D%/head.h \
+	%D%/precheck.c %D%/precheck.h \
+	%D%/rules.c %D%/rules.h

@@ -1,2 +1,1 @@
 # SPDX-License-Identifier: MIT
-spoutinclude_HEADERS += lib/include/spout/web.h

@@ -18,4 +18,12 @@ tests_unit_test_loop_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_async
 tests_unit_test_async_SOURCES = tests/unit/test_async.c $(UNIT_SOURCES)
 tests_unit_test_async_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_head
+tests_unit_test_head_SOURCES = tests/unit/test_head.c $(UNIT_SOURCES)
+tests_unit_test_head_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_body
+tests_unit_test_body_SOURCES = tests/unit/test_body.c $(UNIT_SOURCES)
+tests_unit_test_body_LDADD = $(UNIT_LIBS)
 endif

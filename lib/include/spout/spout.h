@@ -8,6 +8,5 @@
 #include <spout/log.h>
 #include <spout/loop.h>
 #include <spout/types.h>
-#include <spout/web.h>
 
 #endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The rules above the parser: see rules.h. The pre-check has been through the bytes, so a
+ * name is a token and a value holds no control character.
+ */
+#include "config.h"
+
+#include "http/rules.h"
+
+#include "http/authority.h"
+#include "http/chars.h"
+
+#define MAX_LENGTH_DIGITS 19 /* fits uint64_t */
+
+/* The fields that decide something. */
+struct decisive {
+	const struct spout_slice *host, *length, *coding;
+	bool close, keep_alive, upgrade_option, upgrade_field, expect;
+};
+
+static bool
+is(struct spout_slice s, const char *lower)
+{
+	return spout__http_same(s, spout_slice(lower));
+}
+
+/* --- lists (RFC 9110 5.6.1) -------------------------------------------------------- */
+
+/* The next element of a comma-separated list; false at its end. Elements may be empty. */
+static bool
+list_next(struct spout_slice *rest, struct spout_slice *ret_element)
+{
+	const char *p = rest->data, *end = p + rest->len, *comma, *stop;
+
+	if (p == NULL)
+		return false;
+	comma = memchr(p, ',', rest->len);
+	stop = comma != NULL ? comma : end;
+	*rest = comma != NULL ? spout_slice_of(comma + 1, (size_t)(end - comma - 1))
+			      : spout_slice_of(NULL, 0);
+	while (p < stop && spout__http_is_ows(*p))
+		p++;
+	while (p < stop && spout__http_is_ows(stop[-1]))
+		stop--;
+	*ret_element = spout_slice_of(p, (size_t)(stop - p));
+	return true;
+}
+
+static void
+take_connection(struct decisive *d, struct spout_slice value)
+{
+	struct spout_slice option;
+
+	while (list_next(&value, &option)) {
+		if (is(option, "close"))
+			d->close = true;
+		else if (is(option, "keep-alive"))
+			d->keep_alive = true;
+		else if (is(option, "upgrade"))
+			d->upgrade_option = true;
+	}
+}
+
+/*
+ * Transfer-Encoding must be "chunked" and nothing else. Without chunked at its end, or with
+ * chunked twice, nobody can tell where the body ends; any other coding before it is one
+ * that we do not know.
+ */
+static int
+check_coding(struct spout_slice value)
+{
+	struct spout_slice coding = { NULL, 0 };
+	unsigned n = 0, n_chunked = 0;
+
+	while (list_next(&value, &coding)) {
+		n++;
+		n_chunked += is(coding, "chunked");
+	}
+	if (!is(coding, "chunked") || n_chunked != 1)
+		return -SPOUT__FAULT_BAD_FRAMING;
+	return n == 1 ? 0 : -SPOUT__FAULT_UNKNOWN_CODING;
+}
+
+/* --- fields ------------------------------------------------------------------------ */
+
+static int
+take_field(struct decisive *d, const struct spout__http_field *field)
+{
+	const struct spout_slice name = field->name, *value = &field->value;
+
+	switch (name.len) {
+	case 4:
+		if (is(name, "host")) {
+			if (d->host != NULL)
+				return -SPOUT__FAULT_BAD_HOST;
+			d->host = value;
+		}
+		break;
+	case 6:
+		if (is(name, "expect")) {
+			if (!is(*value, "100-continue"))
+				return -SPOUT__FAULT_BAD_EXPECT;
+			d->expect = true;
+		}
+		break;
+	case 7:
+		if (is(name, "upgrade"))
+			d->upgrade_field = true;
+		break;
+	case 10:
+		if (is(name, "connection"))
+			take_connection(d, *value);
+		break;
+	case 14:
+		if (is(name, "content-length")) {
+			if (d->length != NULL)
+				return -SPOUT__FAULT_BAD_LENGTH;
+			d->length = value;
+		}
+		break;
+	case 17:
+		if (is(name, "transfer-encoding")) {
+			if (d->coding != NULL)
+				return -SPOUT__FAULT_BAD_FRAMING;
+			d->coding = value;
+		}
+		break;
+	}
+	return 0;
+}
+
+static int
+parse_length(struct spout_slice value, uint64_t *ret_length)
+{
+	uint64_t length = 0;
+	size_t i;
+
+	if (value.len == 0 || value.len > MAX_LENGTH_DIGITS)
+		return -SPOUT__FAULT_BAD_LENGTH;
+	for (i = 0; i < value.len; i++) {
+		if (!spout__http_char_is(value.data[i], SPOUT__CHAR_DIGIT))
+			return -SPOUT__FAULT_BAD_LENGTH;
+		length = length * 10 + (uint64_t)(value.data[i] - '0');
+	}
+	*ret_length = length;
+	return 0;
+}
+
+/* RFC 9112 6.3, without its lenient alternatives. */
+static int
+decide_framing(struct spout__http_head *head, const struct decisive *d)
+{
+	head->framing = SPOUT__HTTP_NO_BODY;
+	head->content_length = 0;
+	if (d->coding != NULL) {
+		if (d->length != NULL || head->minor == 0)
+			return -SPOUT__FAULT_BAD_FRAMING;
+		head->framing = SPOUT__HTTP_CHUNKED;
+		return check_coding(*d->coding);
+	}
+	if (d->length == NULL)
+		return 0;
+	head->framing = SPOUT__HTTP_LENGTH;
+	return parse_length(*d->length, &head->content_length);
+}
+
+/* --- target and Host --------------------------------------------------------------- */
+
+/* Split at '?'. */
+static void
+set_path(struct spout__http_head *head, const char *path, const char *end)
+{
+	const char *mark = memchr(path, '?', (size_t)(end - path));
+
+	if (mark == NULL) {
+		head->path = spout_slice_of(path, (size_t)(end - path));
+		head->query = spout_slice_of(end, 0);
+	} else {
+		head->path = spout_slice_of(path, (size_t)(mark - path));
+		head->query = spout_slice_of(mark + 1, (size_t)(end - mark - 1));
+	}
+}
+
+/*
+ * http://authority/path (RFC 9112 3.2.2). A Host field must name the same authority: a
+ * client has to send it so, and two answers to "which host" are one too many.
+ */
+static int
+absolute_target(struct spout__http_head *head, bool tls, const struct spout_slice *host)
+{
+	const char *end = head->target.data + head->target.len;
+	const char *start = head->target.data + (tls ? 8 : 7), *p = start;
+	struct spout_slice authority;
+
+	while (p < end && *p != '/' && *p != '?')
+		p++;
+	authority = spout_slice_of(start, (size_t)(p - start));
+	if (!spout__http_authority_valid(authority))
+		return -SPOUT__FAULT_BAD_TARGET;
+	if (host != NULL && !spout__http_authority_same(authority, *host, tls ? "443" : "80"))
+		return -SPOUT__FAULT_BAD_HOST;
+	head->host = authority;
+	set_path(head, p, end);
+	/* An empty path means "/": the one before the authority is a slice as good as any. */
+	if (head->path.len == 0)
+		head->path = spout_slice_of(start - 1, 1);
+	return 0;
+}
+
+static bool
+begins_with(struct spout_slice s, const char *lower)
+{
+	size_t len = strlen(lower);
+
+	return s.len >= len && is(spout_slice_of(s.data, len), lower);
+}
+
+static int
+decide_target(struct spout__http_head *head, const struct spout_slice *host)
+{
+	struct spout_slice target = head->target;
+
+	if (host == NULL && head->minor > 0)
+		return -SPOUT__FAULT_BAD_HOST;
+	if (host != NULL && !spout__http_authority_valid(*host))
+		return -SPOUT__FAULT_BAD_HOST;
+	head->host = host != NULL ? *host : spout_slice_of(target.data, 0);
+	if (target.data[0] == '/' ||
+	    (spout_slice_equal(target, "*") && head->method == SPOUT__HTTP_OPTIONS)) {
+		set_path(head, target.data, target.data + target.len);
+		return 0;
+	}
+	if (begins_with(target, "http://"))
+		return absolute_target(head, false, host);
+	if (begins_with(target, "https://"))
+		return absolute_target(head, true, host);
+	return -SPOUT__FAULT_BAD_TARGET;
+}
+
+int
+spout__http_rules_apply(struct spout__http_head *head)
+{
+	struct decisive d = { 0 };
+	unsigned i;
+	int rc;
+
+	for (i = 0; i < head->n_fields; i++) {
+		rc = take_field(&d, &head->fields[i]);
+		if (rc != 0)
+			return rc;
+	}
+	rc = decide_target(head, d.host);
+	if (rc == 0)
+		rc = decide_framing(head, &d);
+	if (rc != 0)
+		return rc;
+	head->keep_alive = !d.close && (head->minor > 0 || d.keep_alive);
+	/* HTTP/1.0 knows neither (RFC 9110 7.8, 10.1.1); without a body nothing is awaited. */
+	head->upgrade = head->minor > 0 && d.upgrade_option && d.upgrade_field;
+	head->expect_continue = head->minor > 0 && d.expect &&
+	    (head->framing == SPOUT__HTTP_CHUNKED || head->content_length > 0);
+	return 0;
+}
