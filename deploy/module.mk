@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-dist_noinst_SCRIPTS += %D%/pg-cluster
+dist_noinst_SCRIPTS += %D%/packages %D%/pg-cluster

@@ -1,3 +1,7 @@
 # SPDX-License-Identifier: MIT
 include tests/unit/module.mk
 include tests/checks/module.mk
+
+# Whole folders: what runs against a build, and what tests read.
+dist_noinst_SCRIPTS += tests/run
+EXTRA_DIST += tests/integration tests/valgrind.supp
