@@ -26,4 +26,7 @@ tests_unit_test_head_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_body
 tests_unit_test_body_SOURCES = tests/unit/test_body.c $(UNIT_SOURCES)
 tests_unit_test_body_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_options
+tests_unit_test_options_SOURCES = tests/unit/test_options.c $(UNIT_SOURCES)
+tests_unit_test_options_LDADD = $(UNIT_LIBS)
 endif

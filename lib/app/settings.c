@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* The library's own options: their table, and the values that are more than a number. */
+#include "config.h"
+
+#include "app/settings.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_PROCESSES 256
+#define MAX_THREADS 1024
+
+unsigned
+spout__cpus(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return 1;
+	return CPU_COUNT(&set) > 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+static int
+parse_listen(const struct spout_option *option, const char *text, bool first,
+    char why[SPOUT_OPTION_WHY_SIZE])
+{
+	struct spout__settings *s = option->into;
+	unsigned n = first ? 0 : s->n_listens;
+
+	if (n == SPOUT__LISTENS_MAX) {
+		snprintf(why, SPOUT_OPTION_WHY_SIZE, "is one address too many (the limit is %d)",
+		    SPOUT__LISTENS_MAX);
+		return -EINVAL;
+	}
+	if (spout__address_parse(text, &s->listens[n], why, SPOUT_OPTION_WHY_SIZE) != 0)
+		return -EINVAL;
+	s->n_listens = n + 1;
+	return 0;
+}
+
+static int
+parse_admin(const struct spout_option *option, const char *text, bool first,
+    char why[SPOUT_OPTION_WHY_SIZE])
+{
+	(void)first;
+	return spout__address_parse(text, option->into, why, SPOUT_OPTION_WHY_SIZE);
+}
+
+/* N or auto (0), at most `max`. */
+static int
+parse_count_or_auto(const char *text, unsigned max, unsigned *ret, char *why)
+{
+	uint64_t n;
+
+	if (strcmp(text, "auto") == 0) {
+		*ret = 0;
+		return 0;
+	}
+	if (spout__parse_number(text, strlen(text), &n) != 0 || n < 1 || n > max) {
+		snprintf(why, SPOUT_OPTION_WHY_SIZE, "is neither a number from 1 to %u nor auto",
+		    max);
+		return -EINVAL;
+	}
+	*ret = (unsigned)n;
+	return 0;
+}
+
+static int
+parse_processes(const struct spout_option *option, const char *text, bool first,
+    char why[SPOUT_OPTION_WHY_SIZE])
+{
+	(void)first;
+	return parse_count_or_auto(text, MAX_PROCESSES, option->into, why);
+}
+
+static int
+parse_cpu_threads(const struct spout_option *option, const char *text, bool first,
+    char why[SPOUT_OPTION_WHY_SIZE])
+{
+	(void)first;
+	return parse_count_or_auto(text, MAX_THREADS, option->into, why);
+}
+
+static int
+parse_threads(const struct spout_option *option, const char *text, bool first,
+    char why[SPOUT_OPTION_WHY_SIZE])
+{
+	struct spout__settings *s = option->into;
+	const char *dash = strchr(text, '-');
+	uint64_t min, max;
+
+	(void)first;
+	if (strcmp(text, "auto") == 0) {
+		s->threads_min = s->threads_max = 0;
+		return 0;
+	}
+	if (spout__parse_number(text, dash ? (size_t)(dash - text) : strlen(text), &min) != 0 ||
+	    spout__parse_number(dash ? dash + 1 : text, strlen(dash ? dash + 1 : text), &max) != 0 ||
+	    min < 1 || max < min || max > MAX_THREADS) {
+		snprintf(why, SPOUT_OPTION_WHY_SIZE,
+		    "is not N, MIN-MAX (from 1 to %d, MIN not above MAX) or auto", MAX_THREADS);
+		return -EINVAL;
+	}
+	s->threads_min = (unsigned)min;
+	s->threads_max = (unsigned)max;
+	return 0;
+}
+
+/* libpq reads the rest when it connects; here only what is surely no address of a database. */
+static int
+database_check(const char *url, char *why)
+{
+	if (strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0)
+		return 0;
+	if (strstr(url, "://") == NULL && strchr(url, '=') != NULL)
+		return 0;
+	snprintf(why, SPOUT_OPTION_WHY_SIZE,
+	    "is neither a URL postgresql://… nor of the form 'host=… dbname=…'");
+	return -EINVAL;
+}
+
+static int
+user_check(const char *user, bool only_checking, char *why)
+{
+	if (getpwnam(user) == NULL)
+		snprintf(why, SPOUT_OPTION_WHY_SIZE, "is no user of this system");
+	else if (geteuid() != 0 && !only_checking)
+		snprintf(why, SPOUT_OPTION_WHY_SIZE, "needs a start as root");
+	else
+		return 0;
+	return -EINVAL;
+}
+
+static int
+fail_at(struct spout__options *o, const char *name, const char *text, const char *why)
+{
+	int i = spout__options_find(o, name, strlen(name));
+	char shown[200];
+
+	spout__mask_password(text, shown, sizeof(shown));
+	return spout__options_fail(o, "%s: '%s' %s", o->values[i].where, shown, why);
+}
+
+/* An empty text in the file or in the environment means "none". */
+static void
+none_if_empty(const char **text)
+{
+	if (*text && **text == '\0')
+		*text = NULL;
+}
+
+/* Pools for 'auto': workers share the cores; blocking threads mostly sleep. */
+static void
+resolve_auto(struct spout__settings *s)
+{
+	unsigned cpus = spout__cpus();
+
+	if (s->processes == 0)
+		s->processes = cpus < MAX_PROCESSES ? cpus : MAX_PROCESSES;
+	if (s->cpu_threads == 0)
+		s->cpu_threads = (cpus + s->processes - 1) / s->processes;
+	if (s->threads_max == 0) {
+		s->threads_min = 2;
+		s->threads_max = 32;
+	}
+}
+
+int
+spout__settings_check(struct spout__settings *s, struct spout__options *options)
+{
+	char why[SPOUT_OPTION_WHY_SIZE];
+
+	none_if_empty(&s->database);
+	none_if_empty(&s->user);
+	none_if_empty(&s->pid_file);
+	none_if_empty(&s->access_log);
+	if (s->database && database_check(s->database, why) != 0)
+		return fail_at(options, "database", s->database, why);
+	if (s->user && user_check(s->user, s->check, why) != 0)
+		return fail_at(options, "user", s->user, why);
+	resolve_auto(s);
+	return 0;
+}
+
+int
+spout__settings_add(struct spout__settings *s, struct spout__options *options)
+{
+	const struct spout_option rows[] = {
+	{ "listen", SPOUT_OPTION_OTHER, s, "127.0.0.1:8888", "ADDR:PORT",
+	    "Serve on this address; unix:PATH for a unix socket. May be given several times",
+	    .group = "Listening:", .repeat = true, .parse = parse_listen },
+	{ "listen-mode", SPOUT_OPTION_CHOICE, &s->listen_mode, "reuseport", "MODE",
+	    "reuseport: a socket per worker; shared: one for all; ports: worker k serves PORT+k",
+	    .choices = "reuseport|shared|ports" },
+	{ "admin", SPOUT_OPTION_OTHER, &s->admin, NULL, "ADDR:PORT",
+	    "Serve /metrics, /healthz and /readyz on this address", .parse = parse_admin },
+	{ "processes", SPOUT_OPTION_OTHER, &s->processes, "auto", "N|auto",
+	    "Worker processes; auto: one per CPU",
+	    .group = "Processes and threads:", .parse = parse_processes },
+	{ "threads", SPOUT_OPTION_OTHER, s, "auto", "N|MIN-MAX|auto",
+	    "Threads of each worker for blocking work; auto: 2-32", .parse = parse_threads },
+	{ "cpu-threads", SPOUT_OPTION_OTHER, &s->cpu_threads, "auto", "N|auto",
+	    "Threads of each worker for CPU work; auto: its share of the CPUs",
+	    .parse = parse_cpu_threads },
+	{ "stack-kib", SPOUT_OPTION_NUMBER, &s->stack_kib, "256", "N",
+	    "Stack of a request handler, KiB", .min = 32, .max = 65536 },
+	{ "user", SPOUT_OPTION_TEXT, &s->user, NULL, "NAME",
+	    .help = "Become this user after the sockets are open (needs root)" },
+	{ "pid-file", SPOUT_OPTION_TEXT, &s->pid_file, NULL, "PATH",
+	    .help = "Write the process id here; removed at the end" },
+	{ "database", SPOUT_OPTION_URL, &s->database, NULL, "URL",
+	    "PostgreSQL: postgresql://user@host/name. DATABASE_URL in the environment, too",
+	    .group = "Database:" },
+	{ "db-connections", SPOUT_OPTION_NUMBER, &s->db_connections, "8", "N",
+	    "Connections of each worker", .min = 1, .max = 1000 },
+	{ "request-timeout", SPOUT_OPTION_DURATION, &s->request_timeout_ms, "30s", "TIME",
+	    "A request that takes longer is answered with 504",
+	    .group = "Limits:", .min = 1, .max = 86400000 },
+	{ "idle-timeout", SPOUT_OPTION_DURATION, &s->idle_timeout_ms, "75s", "TIME",
+	    "Close a connection without a request for this long", .min = 1, .max = 86400000 },
+	{ "drain-timeout", SPOUT_OPTION_DURATION, &s->drain_timeout_ms, "30s", "TIME",
+	    "How long a stop waits for running requests", .min = 0, .max = 86400000 },
+	{ "max-body", SPOUT_OPTION_SIZE, &s->max_body_bytes, "1m", "SIZE",
+	    "Largest body of a request", .min = 0, .max = (uint64_t)1 << 40 },
+	{ "max-connections", SPOUT_OPTION_NUMBER, &s->max_connections, "10000", "N",
+	    "Connections of each worker", .min = 1, .max = 10000000 },
+	{ "log-level", SPOUT_OPTION_CHOICE, &s->log_level, "info", "LEVEL",
+	    "debug, info, warning or error", .group = "Logging:",
+	    .choices = "debug|info|warning|error" },
+	{ "log-format", SPOUT_OPTION_CHOICE, &s->log_format, "text", "FORMAT",
+	    "text or json", .choices = "text|json" },
+	{ "access-log", SPOUT_OPTION_TEXT, &s->access_log, NULL, "PATH|-",
+	    .help = "Append a line per request; - is the standard output" },
+	{ "config", SPOUT_OPTION_TEXT, &s->config, NULL, "FILE",
+	    "Read options from this file", .group = "Other:" },
+	{ "check", SPOUT_OPTION_FLAG, &s->check, NULL, NULL,
+	    "Check the options and the configuration, start nothing",
+	    .command_line_only = true },
+	{ "print-config", SPOUT_OPTION_FLAG, &s->print_config, NULL, NULL,
+	    "Print every option, its value and where it comes from",
+	    .command_line_only = true },
+	{ "help", SPOUT_OPTION_FLAG, &s->help, NULL, NULL, .help = "Print this page",
+	    .command_line_only = true },
+	{ "version", SPOUT_OPTION_FLAG, &s->version, NULL, NULL, .help = "Print the version",
+	    .command_line_only = true },
+	SPOUT_OPTIONS_END,
+	};
+
+	_Static_assert(sizeof(rows) <= sizeof(s->rows), "raise SPOUT__SETTINGS_ROWS");
+	memcpy(s->rows, rows, sizeof(rows));
+	return spout__options_add(options, s->rows);
+}
