@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: MIT
+spoutinclude_HEADERS += lib/include/spout/web.h

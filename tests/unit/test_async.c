@@ -520,6 +520,7 @@ static int
 status_of_child(void (*fn)(void), char *ret_text, size_t size)
 {
 	int status = 0, fds[2];
+	size_t len = 0;
 	ssize_t n;
 	pid_t pid;
 
@@ -537,8 +538,10 @@ status_of_child(void (*fn)(void), char *ret_text, size_t size)
 		_exit(0);
 	}
 	close(fds[1]);
-	n = read(fds[0], ret_text, size - 1);
-	ret_text[n > 0 ? n : 0] = '\0';
+	/* To the end: a child that is still writing must not meet a closed pipe. */
+	while (len < size - 1 && (n = read(fds[0], ret_text + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	ret_text[len] = '\0';
 	close(fds[0]);
 	waitpid(pid, &status, 0);
 	return status;

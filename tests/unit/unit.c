@@ -55,8 +55,8 @@ leaves_no_descriptor_or_thread_behind(void)
 	unsigned threads = count_entries("/proc/self/task");
 
 	if (fds != fds_before || threads != threads_before)
-		fprintf(stderr, "descriptors %u -> %u, threads %u -> %u\n", fds_before, fds,
-		    threads_before, threads);
+		fprintf(stderr, "descriptors %u -> %u, threads %u -> %u\n",
+		    fds_before, fds, threads_before, threads);
 	CU_ASSERT_EQUAL(fds, fds_before);
 	CU_ASSERT_EQUAL(threads, threads_before);
 }

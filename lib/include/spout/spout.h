@@ -9,5 +9,6 @@
 #include <spout/loop.h>
 #include <spout/option.h>
 #include <spout/types.h>
+#include <spout/web.h>
 
 #endif

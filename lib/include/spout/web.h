@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The web application: routes, requests, responses.
+ *
+ * A handler is a plain function that may wait; it runs as a coroutine of its own with the
+ * request's scope (spout/async.h). Everything here belongs to the loop's thread and, but
+ * for the tables, inside a handler. What a function returns without saying otherwise is
+ * borrowed and lives as long as the request.
+ *
+ * A call that cannot do its work ends the handler with an error page (spout_fail()).
+ * Misuse (a header after the head has been sent, an unknown status) is logged once as a
+ * warning and returns -EINVAL; calls from a pool job abort with the job's name.
+ */
+#ifndef SPOUT_WEB_H
+#define SPOUT_WEB_H
+
+#include <spout/async.h>
+#include <spout/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct spout_app;
+struct spout_option;
+struct spout_request;
+struct json_t;
+
+typedef void (*spout_handler_fn)(struct spout_request *req);
+
+/* --- routes -------------------------------------------------------------------- */
+
+enum {
+	SPOUT_METHOD_GET = 1 << 0,
+	SPOUT_METHOD_HEAD = 1 << 1,
+	SPOUT_METHOD_POST = 1 << 2,
+	SPOUT_METHOD_PUT = 1 << 3,
+	SPOUT_METHOD_PATCH = 1 << 4,
+	SPOUT_METHOD_DELETE = 1 << 5,
+	SPOUT_METHOD_OPTIONS = 1 << 6,
+};
+
+/**
+ * One row of an application's table of routes. Patterns:
+ *
+ *     /users              exactly this
+ *     /users/{id}         one segment, not empty: spout_path(req, "id")
+ *     /files/{path...}    the rest, perhaps empty: spout_path(req, "path")
+ *
+ * A fixed segment wins over a parameter, a parameter over a rest. Segments are compared
+ * and handed out percent-decoded once, after the path was split at its slashes: "%2F" stays
+ * inside a segment. A rest refuses "%2F" and ".." with 400, since it will be split again.
+ * An unknown path answers 404, a known one with another method 405 with Allow; HEAD is
+ * served by GET and OPTIONS answers itself unless the table says otherwise.
+ * Two rows for one method and pattern are an error when the program starts.
+ */
+struct spout_route {
+	const char *pattern;      /* NULL ends the table */
+	spout_handler_fn handler;
+	unsigned methods;         /* SPOUT_METHOD_… */
+	bool stream_body;         /* start after the head; read with spout_body_read() */
+	bool half_close;          /* a client that has shut its sending side is still there */
+	uint64_t timeout_ms;      /* deadline of the request [the app's] */
+	uint64_t body_timeout_ms; /* between two pieces of the body [the server's] */
+	uint64_t max_body_bytes;  /* more: 413 [the app's] */
+	const void *data;         /* spout_route_data(req) */
+};
+
+/* SPOUT_GET("/users/{id}", show_user, .timeout_ms = 2000) */
+#define SPOUT_GET(path, ...) SPOUT_ROUTE(SPOUT_METHOD_GET, path, __VA_ARGS__)
+#define SPOUT_POST(path, ...) SPOUT_ROUTE(SPOUT_METHOD_POST, path, __VA_ARGS__)
+#define SPOUT_PUT(path, ...) SPOUT_ROUTE(SPOUT_METHOD_PUT, path, __VA_ARGS__)
+#define SPOUT_PATCH(path, ...) SPOUT_ROUTE(SPOUT_METHOD_PATCH, path, __VA_ARGS__)
+#define SPOUT_DELETE(path, ...) SPOUT_ROUTE(SPOUT_METHOD_DELETE, path, __VA_ARGS__)
+/* SPOUT_ROUTE(SPOUT_METHOD_GET | SPOUT_METHOD_POST, "/login", login) */
+#define SPOUT_ROUTE(method_bits, path, ...) \
+	{ .methods = (method_bits), .pattern = (path), .handler = __VA_ARGS__ }
+#define SPOUT_END { .pattern = NULL }
+
+/* --- the application -------------------------------------------------------------- */
+
+/** Something done again and again in each worker, each time with a scope of its own. */
+struct spout_periodic_task {
+	const char *name;         /* for the log; NULL ends the table */
+	void (*run)(struct spout_app *app); /* a coroutine: may wait, a failure is logged */
+	uint64_t every_ms;        /* fixed cadence; a round that still runs skips the next */
+	double jitter;            /* 0 to 1: varies each interval, half down and half up */
+	uint64_t timeout_ms;      /* deadline of a round [none] */
+};
+
+/**
+ * Something that must work for the worker to be ready: `check` fails by leaving, as any
+ * plain call does (spout_pg_query("SELECT 1"), spout_fail_with()). Runs for each GET
+ * /readyz, in turn, as a coroutine with a deadline of one second.
+ */
+struct spout_readiness {
+	const char *name;         /* in the answer of /readyz; NULL ends the table */
+	void (*check)(struct spout_app *app);
+};
+
+/** A program. Tables and texts are borrowed for its whole life; see spout/app.h. */
+struct spout_app {
+	const char *name;         /* for the log and the database: "users" */
+	const char *version;      /* for --version */
+	const char *description;  /* for --help: one line */
+	const struct spout_route *routes; /* ended by SPOUT_END */
+	const struct spout_option *options; /* its own options, or NULL (spout/option.h) */
+	const struct spout_periodic_task *periodic_tasks; /* or NULL */
+	const struct spout_readiness *readiness; /* or NULL */
+	void *data;               /* whatever it likes: spout_app_data(req) */
+
+	/* Before the fork; no threads, no sockets. 0, or -errno to end the program. */
+	int (*preload)(struct spout_app *app);
+	/* In each worker, as a coroutine; the worker is ready when it returns. A failure
+	 * (by leaving) ends the worker with its reason in the log. */
+	void (*on_worker_start)(struct spout_app *app);
+	/* In each worker, as a coroutine, when the last request has been answered. */
+	void (*on_worker_stop)(struct spout_app *app);
+
+	/* Defaults for routes that say nothing; 0: what the options of the program say. */
+	uint64_t request_timeout_ms;
+	uint64_t max_body_bytes;
+};
+
+/** The application that serves this request, its data, and the data of the route. */
+SPOUT_API struct spout_app *spout_request_app(const struct spout_request *req);
+SPOUT_API void *spout_app_data(const struct spout_request *req);
+SPOUT_API const void *spout_route_data(const struct spout_request *req);
+
+/* --- the request -------------------------------------------------------------------- */
+
+/** "GET" … */
+SPOUT_API const char *spout_request_method(const struct spout_request *req);
+/** As the client sent them, still encoded: "/users/7?page=2", "/users/7", "page=2" or "". */
+SPOUT_API const char *spout_request_target(struct spout_request *req);
+SPOUT_API const char *spout_request_path(struct spout_request *req);
+SPOUT_API const char *spout_request_query(struct spout_request *req);
+/** The host the client asked for, with its port if it named one; "" in HTTP/1.0 without. */
+SPOUT_API const char *spout_request_host(struct spout_request *req);
+/** The text that finds this request in the log: the client's X-Request-Id, or our own. */
+SPOUT_API const char *spout_request_id(const struct spout_request *req);
+/** Address of the peer: "192.0.2.1", "2001:db8::1", "unix". */
+SPOUT_API const char *spout_remote_addr(struct spout_request *req);
+/** The value of the first field of that name (any case), or NULL. */
+SPOUT_API const char *spout_header(struct spout_request *req, const char *name);
+/** The i-th field as sent; false behind the last one. */
+SPOUT_API bool spout_header_at(const struct spout_request *req, unsigned i,
+    struct spout_slice *ret_name, struct spout_slice *ret_value);
+/** Seconds since 1970. */
+SPOUT_API int64_t spout_now(void);
+
+/*
+ * Arguments. Text is percent-decoded, valid UTF-8, without NUL; anything else answers 400.
+ * spout_arg() looks into the query, then into the form (a body of type
+ * application/x-www-form-urlencoded); of several arguments of one name the last counts.
+ * Malformed or out of range answers 400 naming the field.
+ */
+
+/** A parameter of the route's pattern. */
+SPOUT_API const char *spout_path(struct spout_request *req, const char *name);
+/** An argument, NULL if it is missing: of either kind, of the query, of the form. */
+SPOUT_API const char *spout_arg(struct spout_request *req, const char *name);
+SPOUT_API const char *spout_query_arg(struct spout_request *req, const char *name);
+SPOUT_API const char *spout_form_arg(struct spout_request *req, const char *name);
+/** All values of that name, the query's first; ended by NULL, perhaps empty. */
+SPOUT_API const char *const *spout_args(struct spout_request *req, const char *name);
+/** The same as spout_arg(), but 400 if it is missing. */
+SPOUT_API const char *spout_require_arg(struct spout_request *req, const char *name);
+
+/** Numbers are not negative unless `min` says so. */
+struct spout_int_range {
+	int64_t min;       /* [0] */
+	int64_t max;       /* 0: no upper bound */
+	int64_t otherwise; /* if the argument is missing or empty [0]; not checked */
+};
+struct spout_double_range {
+	double min;        /* [0] */
+	double max;        /* 0: no upper bound */
+	double otherwise;  /* if the argument is missing or empty [0]; not checked */
+};
+
+/* spout_arg_int(req, "page", .min = 1, .max = 1000, .otherwise = 1) */
+#define spout_path_int(req, name, ...) \
+	spout_path_int_in((req), (name), &(struct spout_int_range){ __VA_ARGS__ })
+#define spout_arg_int(req, name, ...) \
+	spout_arg_int_in((req), (name), &(struct spout_int_range){ __VA_ARGS__ })
+#define spout_require_arg_int(req, name, ...) \
+	spout_require_arg_int_in((req), (name), &(struct spout_int_range){ __VA_ARGS__ })
+#define spout_arg_double(req, name, ...) \
+	spout_arg_double_in((req), (name), &(struct spout_double_range){ __VA_ARGS__ })
+#define spout_require_arg_double(req, name, ...) \
+	spout_require_arg_double_in( \
+	    (req), (name), &(struct spout_double_range){ __VA_ARGS__ })
+SPOUT_API int64_t spout_path_int_in(struct spout_request *req, const char *name,
+    const struct spout_int_range *range);
+SPOUT_API int64_t spout_arg_int_in(struct spout_request *req, const char *name,
+    const struct spout_int_range *range);
+SPOUT_API int64_t spout_require_arg_int_in(struct spout_request *req, const char *name,
+    const struct spout_int_range *range);
+SPOUT_API double spout_arg_double_in(struct spout_request *req, const char *name,
+    const struct spout_double_range *range);
+SPOUT_API double spout_require_arg_double_in(struct spout_request *req, const char *name,
+    const struct spout_double_range *range);
+/** 1, true, yes, on; 0, false, no, off; anything else is 400. */
+SPOUT_API bool spout_arg_bool(struct spout_request *req, const char *name, bool otherwise);
+SPOUT_API bool spout_require_arg_bool(struct spout_request *req, const char *name);
+
+/** The whole body; empty for a route with .stream_body. */
+SPOUT_API struct spout_slice spout_body(const struct spout_request *req);
+/**
+ * The next piece of the body of a route with .stream_body, valid until the next call; empty
+ * at the end. Suspends; leaves when the body is malformed, too large or late.
+ */
+SPOUT_API struct spout_slice spout_body_read(struct spout_request *req);
+/** The body as JSON (jansson); belongs to the request. Malformed JSON answers 400. */
+SPOUT_API struct json_t *spout_body_json(struct spout_request *req);
+
+/* --- the response ---------------------------------------------------------------------- */
+
+/** Status of the response [200], 200 to 599. 0 or -EINVAL. */
+SPOUT_API int spout_set_status(struct spout_request *req, int status);
+/**
+ * Set a header field (replacing all of that name), or add one more. Copies. Content-Type
+ * is text/html; charset=UTF-8 unless it is set. 0 or -EINVAL (reserved name, head sent).
+ * A control character in the value, or a name that is no token, ends the handler with 500.
+ */
+SPOUT_API int spout_set_header(struct spout_request *req, const char *name,
+    const char *value);
+SPOUT_API int spout_add_header(struct spout_request *req, const char *name,
+    const char *value);
+/**
+ * Append to the body. Copies. Buffered to 64 KiB, beyond that sent in chunks; suspends while
+ * the client is slow. The plain forms leave when the client is gone.
+ */
+SPOUT_API void spout_write(struct spout_request *req, const void *data, size_t len);
+SPOUT_API SPOUT_MUST_CHECK int spout_try_write(struct spout_request *req, const void *data,
+    size_t len);
+SPOUT_API void spout_write_text(struct spout_request *req, const char *text);
+SPOUT_API void spout_printf(struct spout_request *req, const char *fmt, ...)
+    SPOUT_PRINTF(2, 3);
+/** Append text with &, <, >, " and ' escaped. */
+SPOUT_API void spout_write_escaped(struct spout_request *req, const char *text);
+/** Send the head and what is buffered now; suspends while the client is slow. */
+SPOUT_API void spout_flush(struct spout_request *req);
+/** Answer with plain text: sets the Content-Type, appends. */
+SPOUT_API void spout_plain(struct spout_request *req, const char *text);
+/** Answer with JSON: sets the Content-Type, appends. Takes the reference. */
+SPOUT_API void spout_json(struct spout_request *req, struct json_t *value);
+/** The same from a format of jansson's json_pack(): spout_json_pack(req, "{s:i}", "n", 1). */
+SPOUT_API void spout_json_pack(struct spout_request *req, const char *fmt, ...);
+/**
+ * Answer with Location: `url` (absolute or a path, already encoded; a control character or
+ * space ends the handler with 500) and status 301, 302, 303, 307 or 308 (0: 302).
+ */
+SPOUT_API int spout_redirect(struct spout_request *req, const char *url, int status);
+/**
+ * End the handler with an error page of that status (400 to 599). Up to 499 the text is
+ * shown to the client, escaped; from 500 on it goes to the log only. What was buffered is
+ * discarded; when the head is out already the connection is cut.
+ */
+SPOUT_API SPOUT_NORETURN void spout_fail(struct spout_request *req, int status,
+    const char *fmt, ...) SPOUT_PRINTF(3, 4);
+
+/** Text with &, <, >, " and ' escaped, in the running scope. */
+SPOUT_API char *spout_html_escape(const char *text);
+/** Text percent-encoded for a segment of a path or a value of a query (RFC 3986). */
+SPOUT_API char *spout_url_escape(const char *text);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
