@@ -145,7 +145,7 @@ void spout__coroutine_drop(struct spout_coroutine *co);
 void spout__coroutine_cancel(struct spout_coroutine *co, int error, const char *reason);
 /** Change its deadline (absolute loop time, 0: none). */
 void spout__coroutine_set_deadline(struct spout_coroutine *co, uint64_t deadline_ms);
-/** Its deadline, 0 for none. */
+/** The deadline of what it does now: 0 for none, or while it is shielded. */
 uint64_t spout__coroutine_deadline(const struct spout_coroutine *co);
 /** Has its outcome been decided (it is leaving, or about to: cancelled)? */
 bool spout__coroutine_cancelled(const struct spout_coroutine *co);

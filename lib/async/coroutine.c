@@ -366,7 +366,7 @@ spout__coroutine_set_deadline(struct spout_coroutine *co, uint64_t deadline_ms)
 uint64_t
 spout__coroutine_deadline(const struct spout_coroutine *co)
 {
-	return co->deadline_ms;
+	return co->shield > 0 ? 0 : co->deadline_ms;
 }
 
 uint64_t

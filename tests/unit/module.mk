@@ -29,6 +29,7 @@ tests_unit_test_body_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_options
 tests_unit_test_options_SOURCES = tests/unit/test_options.c $(UNIT_SOURCES)
 tests_unit_test_options_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_executor
 tests_unit_test_executor_SOURCES = tests/unit/test_executor.c $(UNIT_SOURCES)
 tests_unit_test_executor_LDADD = $(UNIT_LIBS)

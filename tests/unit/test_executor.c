@@ -717,9 +717,49 @@ running_job_pins_the_stack_of_its_cancelled_coroutine(void)
 }
 
 static void
+run_answer(void *arg)
+{
+	*(int *)arg = spout_run_on(shared_pool, answer, NULL);
+}
+
+static void
+late_but_shielded(void *arg)
+{
+	spout_set_deadline_ms(1);
+	while (spout__clock_ms() < spout__coroutine_deadline(spout__co))
+		sched_yield();
+	spout_shield(run_answer, arg);
+	spout_yield();
+	CU_FAIL("the deadline did not count after the shield");
+}
+
+static void
+shielded(void *arg)
+{
+	struct ending ending = { .left = false };
+	int result = 0;
+
+	(void)arg;
+	shared_pool = spout_pool_new("one");
+	start(late_but_shielded, &result, 0, &ending);
+	while (!ending.gone)
+		spout_sleep(1);
+	CU_ASSERT_EQUAL(result, 42);
+	CU_ASSERT_EQUAL(ending.error, -ETIMEDOUT);
+	spout_pool_close(shared_pool, 1000);
+}
+
+static void
+shielded_job_runs_although_the_deadline_has_passed(void)
+{
+	run_test_whole(shielded);
+}
+
+static void
 two_async_jobs(void *arg)
 {
 	(void)spout_run_on_async(shared_pool, gate_pass, arg);
+	gate_wait_entered(arg, 1);
 	(void)spout_run_on_async(shared_pool, gate_pass, arg);
 }
 
@@ -735,8 +775,6 @@ scope_end(void *arg)
 	start(two_async_jobs, &gate, 0, &ending);
 	while (!ending.left)
 		spout_yield();
-	while (gate_entered(&gate) == 0)
-		spout_sleep(1);
 	CU_ASSERT(!ending.gone);
 	CU_ASSERT_EQUAL(stats_of(shared_pool).queued, 0);
 	CU_ASSERT_EQUAL(stats_of(shared_pool).cancelled_unrun, 1);
@@ -1007,7 +1045,7 @@ static void
 in_child_no_coroutine(void)
 {
 	loop = spout_loop_new();
-	(void)spout_try_run(answer, NULL);
+	spout_run(answer, NULL);
 }
 
 /* The child must abort, saying `words`. */
@@ -1081,7 +1119,8 @@ stress_one(void *arg)
 		/* May be dropped while queued, or run: both are seen by the pool. */
 		future = spout_run_on_async(shared_pool, stress_job, &i);
 		spout_cancel(future);
-		(void)spout_try_await(future);
+		if (spout_try_await(future) < 0 && spout_future_error(future) != -ECANCELED)
+			spout_fail_with(-EPROTO, "wrong error");
 	}
 }
 
@@ -1137,6 +1176,7 @@ static const struct unit_test executor_tests[] = {
 	UNIT_TEST(cancelling_a_running_job_sets_its_flag_only),
 	UNIT_TEST(cancel_hook_is_called_for_a_running_job_only),
 	UNIT_TEST(running_job_pins_the_stack_of_its_cancelled_coroutine),
+	UNIT_TEST(shielded_job_runs_although_the_deadline_has_passed),
 	UNIT_TEST(ending_scope_drops_queued_jobs_and_awaits_running_ones),
 	UNIT_TEST(pool_grows_by_queue_age_to_its_maximum_and_retires),
 	UNIT_TEST(places_of_retired_threads_are_used_again),

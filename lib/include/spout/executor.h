@@ -69,9 +69,10 @@ SPOUT_API int spout_pool_close(struct spout_pool *pool, uint64_t deadline_ms);
  * Run fn(arg) on a pool and wait for its result. `arg` is borrowed. Leaves with fn's
  * -errno, -ENOBUFS (queue full or too old), -ETIMEDOUT (deadline). Inside a coroutine.
  */
-#define spout_run(fn, arg) spout_run_on(SPOUT_POOL_BLOCKING, (fn), (arg))
-#define spout_try_run(fn, arg) spout_try_run_on(SPOUT_POOL_BLOCKING, (fn), (arg))
-#define spout_run_async(fn, arg) spout_run_on_async(SPOUT_POOL_BLOCKING, (fn), (arg))
+#define spout_run(fn, arg) spout_run_on_at(SPOUT_POOL_BLOCKING, (fn), (arg), #fn)
+#define spout_try_run(fn, arg) spout_try_run_on_at(SPOUT_POOL_BLOCKING, (fn), (arg), #fn)
+#define spout_run_async(fn, arg) \
+	spout_run_on_async_at(SPOUT_POOL_BLOCKING, (fn), (arg), #fn)
 #define spout_run_on(pool, fn, arg) spout_run_on_at((pool), (fn), (arg), #fn)
 #define spout_try_run_on(pool, fn, arg) spout_try_run_on_at((pool), (fn), (arg), #fn)
 #define spout_run_on_async(pool, fn, arg) spout_run_on_async_at((pool), (fn), (arg), #fn)
