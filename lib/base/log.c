@@ -269,13 +269,11 @@ spout_log_enabled(enum spout_log_level level)
 	return level >= current.level;
 }
 
-void
-spout_vlog(enum spout_log_level level, const char *fmt, va_list ap)
+static void
+log_line(enum spout_log_level level, const char *fmt, va_list ap)
 {
 	int n, saved = errno;
 
-	if (level < current.level || level > SPOUT_LOG_ERROR)
-		return;
 	n = vsnprintf(scratch.message, MESSAGE_MAX, fmt, ap);
 	if (n >= MESSAGE_MAX)
 		memcpy(scratch.message + MESSAGE_MAX - 4, "...", 4);
@@ -283,6 +281,23 @@ spout_vlog(enum spout_log_level level, const char *fmt, va_list ap)
 		emit(current.fd, scratch.line,
 		    compose(scratch.line, LINE_MAX_TEXT, (int)level, scratch.message));
 	errno = saved;
+}
+
+void
+spout_vlog(enum spout_log_level level, const char *fmt, va_list ap)
+{
+	if (level >= current.level && level <= SPOUT_LOG_ERROR)
+		log_line(level, fmt, ap);
+}
+
+void
+spout__log_notice(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_line(SPOUT_LOG_INFO, fmt, ap);
+	va_end(ap);
 }
 
 void

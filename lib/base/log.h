@@ -26,6 +26,8 @@ const struct spout__log_options *spout__log_current(void);
 int spout__log_start(void);
 /** Write out the ring, end the thread. */
 void spout__log_stop(void);
+/** A line of level info that the level of the log does not hold back. */
+void spout__log_notice(const char *fmt, ...) SPOUT_PRINTF(1, 2);
 /** A raw line (no prefix, a newline is added) to `fd`: the access log. Never waits. */
 void spout__log_raw(int fd, const char *line, size_t len);
 

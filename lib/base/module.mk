@@ -3,6 +3,8 @@ lib_libspout_all_la_SOURCES += \
 	%D%/arena.c %D%/arena.h \
 	%D%/buffer.c %D%/buffer.h \
 	%D%/clock.c %D%/clock.h \
+	%D%/cpus.c %D%/cpus.h \
+	%D%/inflight.c %D%/inflight.h \
 	%D%/list.h \
 	%D%/log.c %D%/log.h \
 	%D%/log_ring.c %D%/log_ring.h \

@@ -1,1 +1,11 @@
 # SPDX-License-Identifier: MIT
+lib_libspout_all_la_SOURCES += \
+	%D%/address.c \
+	%D%/control.c %D%/control.h \
+	%D%/identity.c %D%/identity.h \
+	%D%/listeners.c %D%/listeners.h \
+	%D%/pidfile.c %D%/pidfile.h \
+	%D%/scoreboard.c %D%/scoreboard.h \
+	%D%/slots.c %D%/slots.h \
+	%D%/spawn.c \
+	%D%/supervisor.c %D%/supervisor.h

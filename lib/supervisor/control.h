@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control socketpair between the supervisor and one worker: small messages of one
+ * size over SOCK_SEQPACKET, so that each arrives whole and may carry descriptors. Both
+ * ends are non-blocking. End of file means that the other side is gone.
+ */
+#ifndef SPOUT_SUPERVISOR_CONTROL_H
+#define SPOUT_SUPERVISOR_CONTROL_H
+
+#include <spout/types.h>
+
+enum spout__control_kind {
+	/* worker to supervisor */
+	SPOUT__CONTROL_READY = 1,   /* serving */
+	SPOUT__CONTROL_BOOT_FAILED, /* text: why; the worker exits after it */
+	/* supervisor to worker */
+	SPOUT__CONTROL_DRAIN, /* accept what is queued, answer what runs, exit with 0;
+	                       * value: milliseconds until SIGKILL */
+	SPOUT__CONTROL_STOP,  /* the same at once: cancel what runs; value as above */
+};
+
+struct spout__control_message {
+	uint32_t kind; /* enum spout__control_kind; unknown ones are to be ignored */
+	uint32_t reserved;
+	uint64_t value;
+	char text[240]; /* NUL-terminated */
+};
+
+/** A socketpair: ret_fds[0] is the supervisor's end. Returns 0 or -errno. */
+int spout__control_pair(int ret_fds[2]);
+/** Send; `text` is cut to fit, may be NULL. Returns 0 or -errno (-EAGAIN: queue full). */
+int spout__control_send(int fd, enum spout__control_kind kind, uint64_t value,
+    const char *text);
+/** Receive one. Returns 1, 0 at the end of file, or -errno (-EAGAIN: none now). */
+int spout__control_receive(int fd, struct spout__control_message *ret_message);
+
+#endif

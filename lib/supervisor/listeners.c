@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening, keeping and closing listening sockets: see listeners.h.
+ *
+ * A second instance must fail with "address in use" instead of taking half the traffic:
+ * the first socket of a REUSEPORT group binds without SO_REUSEPORT, which any other
+ * listener on the address refuses, and gets the option before it listens; the others join.
+ */
+#include "config.h"
+
+#include "supervisor/listeners.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define LISTEN_FDS_START 3 /* sd_listen_fds(3) */
+#define LISTEN_FDS_MAX 256
+#define USER_TIMEOUT_MS 30000
+#define NOTSENT_LOWAT (128 * 1024)
+#define KEEPALIVE_IDLE_S 60
+#define KEEPALIVE_INTERVAL_S 15
+#define KEEPALIVE_PROBES 4
+
+enum { EXCLUSIVE, JOIN };
+
+/* --- TCP ------------------------------------------------------------------------- */
+
+/* What accepted sockets inherit. An old kernel that lacks one still serves. */
+static void
+set_inherited_options(int fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{ IPPROTO_TCP, TCP_NODELAY, 1 },
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S },
+		{ IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES },
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS },
+		{ IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_LOWAT },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+		        sizeof(int)) < 0)
+			spout_debug("listening socket: option %d: %s", options[i].name,
+			    strerror(errno));
+}
+
+/* Bind and listen; 0 or -errno. `group`: whether the socket may have or join siblings. */
+static int
+bind_tcp(int fd, const struct spout__listen_address *a, bool group, int how)
+{
+	int on = 1;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	    (group && how == JOIN &&
+	        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0))
+		return -errno;
+	if (a->addr.ss_family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
+		return -errno;
+	set_inherited_options(fd);
+	if (bind(fd, (const struct sockaddr *)&a->addr, a->len) < 0)
+		return -errno;
+	if (group && how == EXCLUSIVE &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
+		return -errno;
+	return listen(fd, SPOUT__LISTEN_BACKLOG) < 0 ? -errno : 0;
+}
+
+static int
+open_tcp(const struct spout__listen_address *a, bool group, int how)
+{
+	int rc, fd = socket(a->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	rc = bind_tcp(fd, a, group, how);
+	if (rc < 0) {
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+static in_port_t *
+port_of(struct spout__listen_address *a)
+{
+	if (a->addr.ss_family == AF_INET6)
+		return &((struct sockaddr_in6 *)&a->addr)->sin6_port;
+	return &((struct sockaddr_in *)&a->addr)->sin_port;
+}
+
+/* --- unix ------------------------------------------------------------------------ */
+
+/* Whether a socket file can be removed: nobody listens on it. 0 or -errno. */
+static int
+probe_stale(const struct spout__listen_address *a)
+{
+	int rc, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	rc = connect(fd, (const struct sockaddr *)&a->addr, a->len) == 0 ? 0 : errno;
+	close(fd);
+	if (rc == ECONNREFUSED)
+		return 0;
+	return rc == 0 || rc == EAGAIN ? -EADDRINUSE : -rc;
+}
+
+static int
+remove_stale(const struct spout__listen_address *a, const char *path)
+{
+	struct stat st;
+	int rc;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	rc = probe_stale(a);
+	if (rc == 0 && unlink(path) < 0 && errno != ENOENT)
+		rc = -errno;
+	return rc;
+}
+
+static int
+open_unix(struct spout__listener *l, unsigned mode)
+{
+	const char *path = ((struct sockaddr_un *)&l->address.addr)->sun_path;
+	struct stat st;
+	mode_t old;
+	int fd, rc = remove_stale(&l->address, path);
+
+	if (rc < 0)
+		return rc;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	old = umask(0777 & ~mode); /* never more open than asked, not even for a moment */
+	rc = bind(fd, (struct sockaddr *)&l->address.addr, l->address.len) < 0 ? -errno : 0;
+	umask(old);
+	if (rc == 0 && lstat(path, &st) == 0) {
+		l->owns_path = true;
+		l->path_dev = st.st_dev;
+		l->path_ino = st.st_ino;
+	}
+	if (rc == 0 && listen(fd, SPOUT__LISTEN_BACKLOG) < 0)
+		rc = -errno;
+	if (rc < 0)
+		close(fd);
+	return rc < 0 ? rc : fd;
+}
+
+static void
+remove_own_path(const struct spout__listener *l)
+{
+	const char *path = ((const struct sockaddr_un *)&l->address.addr)->sun_path;
+	struct stat st;
+
+	if (l->owns_path && lstat(path, &st) == 0 && st.st_dev == l->path_dev &&
+	    st.st_ino == l->path_ino)
+		unlink(path);
+}
+
+/* --- one listener ---------------------------------------------------------------- */
+
+/* The address that fds[0] really has, port included. */
+static int
+learn_address(struct spout__listener *l)
+{
+	l->address.len = sizeof(l->address.addr);
+	if (getsockname(l->fds[0], (struct sockaddr *)&l->address.addr, &l->address.len) < 0)
+		return -errno;
+	return 0;
+}
+
+static int
+open_sockets(struct spout__listener *l, unsigned unix_mode)
+{
+	struct spout__listen_address at = l->address;
+	unsigned first_port, i;
+	int fd;
+
+	if (at.addr.ss_family == AF_UNIX) {
+		fd = open_unix(l, unix_mode);
+		if (fd >= 0)
+			l->fds[0] = fd;
+		return fd < 0 ? fd : 0;
+	}
+	first_port = ntohs(*port_of(&at));
+	if (l->mode == SPOUT__LISTEN_PORTS && first_port + l->n_fds - 1 > 65535)
+		return -ERANGE;
+	for (i = 0; i < l->n_fds; i++) {
+		if (l->mode == SPOUT__LISTEN_PORTS && first_port != 0)
+			*port_of(&at) = htons((uint16_t)(first_port + i));
+		fd = open_tcp(&at, l->mode == SPOUT__LISTEN_REUSEPORT, i == 0 ? EXCLUSIVE : JOIN);
+		if (fd < 0)
+			return fd;
+		l->fds[i] = fd;
+		if (i == 0 && learn_address(l) == 0 && l->mode == SPOUT__LISTEN_REUSEPORT)
+			at = l->address; /* the others get the port that was chosen */
+	}
+	return 0;
+}
+
+static const char *
+reason(int rc)
+{
+	switch (rc) {
+	case -EADDRINUSE:
+		return "address in use";
+	case -EEXIST:
+		return "exists and is not a socket";
+	case -ERANGE:
+		return "port + number of workers is past 65535";
+	default:
+		return strerror(-rc);
+	}
+}
+
+static struct spout__listener *
+add_listener(struct spout__listeners *ls, enum spout__listen_mode mode)
+{
+	unsigned i, n = mode == SPOUT__LISTEN_SHARED ? 1 : ls->n_slots;
+	struct spout__listener *l = &ls->items[ls->n];
+
+	memset(l, 0, sizeof(*l));
+	l->fds = malloc(n * sizeof(*l->fds));
+	if (l->fds == NULL)
+		return NULL;
+	l->mode = mode;
+	l->n_fds = n;
+	for (i = 0; i < n; i++)
+		l->fds[i] = -1;
+	ls->n++;
+	return l;
+}
+
+static int
+open_spec(struct spout__listeners *ls, const struct spout__listen_spec *spec,
+    char ret_why[SPOUT__WHY])
+{
+	struct spout__listen_address a;
+	struct spout__listener *l;
+	int rc = spout__listen_parse(spec->text, &a, ret_why);
+
+	if (rc < 0)
+		return rc;
+	l = add_listener(ls, a.addr.ss_family == AF_UNIX ? SPOUT__LISTEN_SHARED : spec->mode);
+	if (l == NULL)
+		return -ENOMEM;
+	l->address = a;
+	l->announce = spec->announce;
+	rc = open_sockets(l, spec->unix_mode != 0 ? spec->unix_mode : 0666);
+	if (rc < 0)
+		snprintf(ret_why, SPOUT__WHY, "cannot listen on %.128s: %s", spec->text,
+		    reason(rc));
+	return rc;
+}
+
+/* --- sockets handed over --------------------------------------------------------- */
+
+unsigned
+spout__listeners_inherited(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	char *end;
+	unsigned long n;
+
+	if (pid == NULL || fds == NULL || strtoul(pid, &end, 10) != (unsigned long)getpid() ||
+	    *end != '\0')
+		return 0;
+	n = strtoul(fds, &end, 10);
+	return *end == '\0' && n <= LISTEN_FDS_MAX ? (unsigned)n : 0;
+}
+
+static int
+adopt(struct spout__listeners *ls, int fd, char ret_why[SPOUT__WHY])
+{
+	struct spout__listener *l;
+	int listening = 0, flags = fcntl(fd, F_GETFL);
+	socklen_t len = sizeof(listening);
+
+	if (flags < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 || !listening) {
+		snprintf(ret_why, SPOUT__WHY,
+		    "LISTEN_FDS: descriptor %d is not a listening socket", fd);
+		return -EINVAL;
+	}
+	l = add_listener(ls, SPOUT__LISTEN_SHARED);
+	if (l == NULL)
+		return -ENOMEM;
+	l->fds[0] = fd;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	if (learn_address(l) == 0 && l->address.addr.ss_family != AF_UNIX)
+		set_inherited_options(fd);
+	return 0;
+}
+
+/* --- all of them ----------------------------------------------------------------- */
+
+int
+spout__listeners_open(struct spout__listeners *ls, const struct spout__listen_spec *specs,
+    unsigned n_specs, unsigned n_slots, char ret_why[SPOUT__WHY])
+{
+	unsigned i, inherited = spout__listeners_inherited();
+	int rc = 0;
+
+	*ls = (struct spout__listeners){ .n_slots = n_slots };
+	snprintf(ret_why, SPOUT__WHY, "cannot listen: out of memory");
+	ls->items = calloc(n_specs + inherited + 1, sizeof(*ls->items));
+	if (ls->items == NULL)
+		return -ENOMEM;
+	for (i = 0; rc == 0 && i < n_specs; i++)
+		rc = open_spec(ls, &specs[i], ret_why);
+	for (i = 0; rc == 0 && i < inherited; i++)
+		rc = adopt(ls, LISTEN_FDS_START + (int)i, ret_why);
+	if (rc < 0)
+		spout__listeners_close(ls);
+	else if (inherited > 0) { /* they are not for the programs we start */
+		unsetenv("LISTEN_PID");
+		unsetenv("LISTEN_FDS");
+		unsetenv("LISTEN_FDNAMES");
+	}
+	return rc;
+}
+
+void
+spout__listeners_close(struct spout__listeners *ls)
+{
+	unsigned i, k;
+
+	for (i = 0; i < ls->n; i++) {
+		remove_own_path(&ls->items[i]);
+		for (k = 0; k < ls->items[i].n_fds; k++)
+			if (ls->items[i].fds[k] >= 0)
+				close(ls->items[i].fds[k]);
+		free(ls->items[i].fds);
+	}
+	free(ls->items);
+	*ls = (struct spout__listeners){ 0 };
+}
+
+void
+spout__listeners_keep(struct spout__listeners *ls, unsigned slot)
+{
+	unsigned i, k;
+
+	for (i = 0; i < ls->n; i++) {
+		ls->items[i].owns_path = false; /* the file is the supervisor's to remove */
+		for (k = 0; ls->items[i].mode != SPOUT__LISTEN_SHARED && k < ls->n_slots; k++)
+			if (k != slot) {
+				close(ls->items[i].fds[k]);
+				ls->items[i].fds[k] = -1;
+			}
+	}
+}
+
+int
+spout__listener_fd(const struct spout__listener *l, unsigned slot)
+{
+	return l->fds[l->mode == SPOUT__LISTEN_SHARED ? 0 : slot];
+}
+
+static void
+announce_socket(const struct spout__listener *l, int fd)
+{
+	char text[SPOUT__LISTEN_TEXT], line[SPOUT__LISTEN_TEXT + 80];
+	const char *what = l->announce != NULL ? l->announce : "listening on http://";
+	struct spout__listen_address a = { .len = sizeof(a.addr) };
+
+	if (getsockname(fd, (struct sockaddr *)&a.addr, &a.len) < 0)
+		return;
+	spout__listen_print(&a.addr, a.len, text);
+	snprintf(line, sizeof(line), "%s%s", what, text);
+	if (spout__log_current()->format == SPOUT__LOG_JSON)
+		spout__log_notice("%s", line);
+	else
+		spout__log_raw(2, line, strlen(line));
+}
+
+void
+spout__listeners_announce(const struct spout__listeners *ls)
+{
+	unsigned i, k;
+
+	for (i = 0; i < ls->n; i++) {
+		const struct spout__listener *l = &ls->items[i];
+
+		for (k = 0; k < (l->mode == SPOUT__LISTEN_PORTS ? l->n_fds : 1); k++)
+			announce_socket(l, l->fds[k]);
+	}
+}

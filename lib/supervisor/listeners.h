@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Listening sockets: opened once, before the fork, and kept by the supervisor for the life
+ * of their slot, so that what is queued on them outlives any worker.
+ *
+ *   REUSEPORT  one SO_REUSEPORT socket per worker slot, one port; the kernel spreads
+ *   SHARED     one socket that all workers watch (unix sockets, inherited sockets: always)
+ *   PORTS      one socket per slot, on port + slot
+ *
+ * Options that accepted sockets inherit (NODELAY, KEEPALIVE, USER_TIMEOUT, NOTSENT_LOWAT)
+ * are set here. All descriptors are non-blocking and close-on-exec. Main thread, start-up.
+ */
+#ifndef SPOUT_SUPERVISOR_LISTENERS_H
+#define SPOUT_SUPERVISOR_LISTENERS_H
+
+#include <spout/types.h>
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#define SPOUT__LISTEN_BACKLOG 4096
+#define SPOUT__LISTEN_TEXT 160
+#define SPOUT__WHY 320 /* room for a reason of failure */
+
+enum spout__listen_mode {
+	SPOUT__LISTEN_REUSEPORT,
+	SPOUT__LISTEN_SHARED,
+	SPOUT__LISTEN_PORTS,
+};
+
+/** Where to listen, parsed. */
+struct spout__listen_address {
+	struct sockaddr_storage addr;
+	socklen_t len;
+};
+
+/**
+ * Parse `ADDR:PORT`, `[v6]:PORT`, `*:PORT` (all IPv4), `PORT` (on 127.0.0.1),
+ * `localhost:PORT` or `unix:PATH`. Addresses are numeric; port 0 lets the kernel choose.
+ * Returns 0, or -EINVAL with the reason in `ret_why`.
+ */
+int spout__listen_parse(const char *text, struct spout__listen_address *ret_address,
+    char ret_why[SPOUT__WHY]);
+/** The address as text: `127.0.0.1:80`, `[::1]:80`, `unix:/run/x`. */
+void spout__listen_print(const struct sockaddr_storage *addr, socklen_t len,
+    char ret_text[SPOUT__LISTEN_TEXT]);
+
+/** One thing to listen on; members that are 0 mean the default. */
+struct spout__listen_spec {
+	const char *text;             /* as for spout__listen_parse(); borrowed */
+	enum spout__listen_mode mode; /* for TCP; unix sockets are always shared */
+	unsigned unix_mode;           /* permissions of the socket file [0666] */
+	const char *announce;         /* what is printed before the address when ready
+	                               * ["listening on http://"]; borrowed */
+};
+
+/** The sockets of one spec. */
+struct spout__listener {
+	enum spout__listen_mode mode;
+	unsigned n_fds;        /* 1 if shared, else one per slot */
+	int *fds;              /* -1: closed here, belongs to a sibling */
+	const char *announce;
+	bool owns_path;        /* a unix socket file that we made */
+	dev_t path_dev;
+	ino_t path_ino;
+	struct spout__listen_address address; /* with the port that was chosen */
+};
+
+struct spout__listeners {
+	unsigned n, n_slots;
+	struct spout__listener *items;
+};
+
+/**
+ * Open everything for `n_slots` workers, then whatever systemd handed over (LISTEN_FDS).
+ * All or nothing. Returns 0, or -errno with one line in `ret_why`.
+ */
+int spout__listeners_open(struct spout__listeners *listeners,
+    const struct spout__listen_spec *specs, unsigned n_specs, unsigned n_slots,
+    char ret_why[SPOUT__WHY]);
+/** How many sockets LISTEN_FDS/LISTEN_PID offer to this process. */
+unsigned spout__listeners_inherited(void);
+/** Close all; remove the socket files we made. */
+void spout__listeners_close(struct spout__listeners *listeners);
+/** In the worker: close what belongs to the siblings of `slot`. */
+void spout__listeners_keep(struct spout__listeners *listeners, unsigned slot);
+/** The socket that worker `slot` accepts on. */
+int spout__listener_fd(const struct spout__listener *listener, unsigned slot);
+/** Write a line per address ("listening on http://127.0.0.1:8888") to stderr. */
+void spout__listeners_announce(const struct spout__listeners *listeners);
+
+#endif

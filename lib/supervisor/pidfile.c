@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* The pid file: see pidfile.h. */
+#include "config.h"
+
+#include "supervisor/pidfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+static int
+lock_and_write(int fd)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? -EEXIST : -errno;
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n)
+		return -errno;
+	return 0;
+}
+
+int
+spout__pidfile_open(const char *path, char ret_why[SPOUT__WHY])
+{
+	int rc, fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+	rc = fd < 0 ? -errno : lock_and_write(fd);
+	if (rc == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	snprintf(ret_why, SPOUT__WHY, "pid file %.128s: %s", path,
+	    rc == -EEXIST ? "belongs to a process that is running" : strerror(-rc));
+	return rc;
+}
+
+void
+spout__pidfile_close(const char *path, int fd)
+{
+	unlink(path);
+	close(fd);
+}

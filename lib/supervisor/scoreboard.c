@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* The scoreboard: see scoreboard.h. */
+#include "config.h"
+
+#include "supervisor/scoreboard.h"
+
+#include <spout/log.h>
+
+#include <sys/mman.h>
+
+#define LOG_REQUESTS_MAX 10
+
+const char *const spout__worker_state_names[] = { "waiting", "booting", "running", "draining",
+	"aborting", "killing", "stopped" };
+#define LABEL(id, label, text) label,
+const char *const spout__death_labels[] = { SPOUT__DEATHS(LABEL) };
+#define TEXT(id, label, text) text,
+const char *const spout__death_texts[] = { SPOUT__DEATHS(TEXT) };
+
+static size_t
+board_size(unsigned n_slots)
+{
+	return sizeof(struct spout__scoreboard) +
+	    n_slots * sizeof(struct spout__scoreboard_slot);
+}
+
+struct spout__scoreboard *
+spout__scoreboard_new(unsigned n_slots)
+{
+	struct spout__scoreboard *board = mmap(NULL, board_size(n_slots),
+	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (board == MAP_FAILED)
+		return NULL;
+	board->n_slots = n_slots;
+	return board;
+}
+
+void
+spout__scoreboard_free(struct spout__scoreboard *board)
+{
+	if (board != NULL)
+		munmap(board, board_size(board->n_slots));
+}
+
+void
+spout__scoreboard_clear(struct spout__scoreboard_slot *slot)
+{
+	unsigned i;
+
+	for (i = 0; i < SPOUT__N_GAUGES; i++)
+		atomic_store_explicit(&slot->stats.gauges[i], 0, memory_order_relaxed);
+	memset(slot->requests, 0, sizeof(slot->requests));
+	atomic_store_explicit(&slot->pid, 0, memory_order_relaxed);
+	atomic_store_explicit(&slot->ready_ms, 0, memory_order_relaxed);
+}
+
+void
+spout__scoreboard_log_requests(const struct spout__scoreboard_slot *slot, unsigned index,
+    uint64_t now_ms)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < SPOUT__INFLIGHT_MAX; i++) {
+		struct spout__inflight r;
+		int rc = spout__inflight_read(&slot->requests[i], &r);
+
+		if (rc == 0 || n++ >= LOG_REQUESTS_MAX)
+			continue;
+		if (rc < 0)
+			spout_error_log("worker %u was at: a torn record", index);
+		else
+			spout_error_log("worker %u was at: %s (request %s, for %llu ms)", index,
+			    r.what, r.id, (unsigned long long)(now_ms - r.started_ms));
+	}
+	if (n > LOG_REQUESTS_MAX)
+		spout_error_log("worker %u was at %u more requests", index,
+		    n - LOG_REQUESTS_MAX);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside of the supervisor: the state of one worker slot, and what moves it. */
+#ifndef SPOUT_SUPERVISOR_SLOTS_H
+#define SPOUT_SUPERVISOR_SLOTS_H
+
+#include "supervisor/supervisor.h"
+
+#include <sys/types.h>
+
+#define SPOUT__NEVER UINT64_MAX
+
+enum spout__phase { SPOUT__PHASE_STARTING, SPOUT__PHASE_SERVING, SPOUT__PHASE_STOPPING };
+
+struct spout__slot {
+	unsigned index;
+	enum spout__worker_state state;
+	pid_t pid;             /* 0: no process */
+	int control;           /* -1: none */
+	uint64_t deadline_ms;  /* of this state, or SPOUT__NEVER */
+	uint64_t ready_ms;     /* of this process; 0: not yet */
+	uint64_t generation;
+	bool proven;           /* some process of this slot has been ready */
+	bool cause_known;      /* we ended it: `cause` says why */
+	enum spout__death cause;
+	unsigned short_lives;  /* in a row */
+	char last_words[240];
+};
+
+struct spout__supervisor {
+	struct spout__supervisor_options o;
+	struct spout__slot *slots;
+	uint64_t *deaths; /* ring of the times of the last restart_budget short lives */
+	uint64_t n_deaths;
+	enum spout__phase phase;
+	uint64_t now_ms;         /* of this round */
+	uint64_t pulse_floor_ms; /* heartbeats count as at least this recent */
+	uint64_t stop_at_ms;     /* while stopping: when SIGKILL comes */
+	int signal_fd, pid_fd;
+	pid_t pid;
+	int status;
+	uint32_t noted_signals;
+};
+
+/** Fork the process of a slot. 0 or -errno. Does not return in the child. */
+int spout__spawn(struct spout__supervisor *sup, struct spout__slot *slot);
+
+/** Start a process in a WAITING slot; a fork that fails counts as a death. */
+void spout__slot_start(struct spout__supervisor *sup, struct spout__slot *slot);
+/** Read what the worker has sent. */
+void spout__slot_read(struct spout__supervisor *sup, struct spout__slot *slot);
+/** Its process is gone, with this wait status. */
+void spout__slot_reaped(struct spout__supervisor *sup, struct spout__slot *slot, int status);
+/** The deadline of its state has passed. */
+void spout__slot_expired(struct spout__supervisor *sup, struct spout__slot *slot);
+/** Abort a running worker whose heart has stopped. */
+void spout__slot_check_pulse(struct spout__supervisor *sup, struct spout__slot *slot);
+/** Tell it to finish (DRAIN or, for a second signal, STOP) before sup->stop_at_ms. */
+void spout__slot_stop(struct spout__supervisor *sup, struct spout__slot *slot,
+    enum spout__control_kind how);
+
+/** End the program: all slots drain; `status` becomes its exit status if not yet set. */
+void spout__supervisor_stop(struct spout__supervisor *sup, int status);
+/** True when too many short lives fell into the window (the breaker). Notes one. */
+bool spout__supervisor_note_death(struct spout__supervisor *sup);
+
+#endif

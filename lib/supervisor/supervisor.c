@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop of the supervisor: signals, messages, deadlines. See supervisor.h. */
+#include "config.h"
+
+#include "supervisor/supervisor.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "supervisor/pidfile.h"
+#include "supervisor/slots.h"
+
+/* --- stopping -------------------------------------------------------------------- */
+
+static void
+stop_slots(struct spout__supervisor *sup, enum spout__control_kind how)
+{
+	unsigned i;
+
+	for (i = 0; i < sup->o.n_workers; i++)
+		spout__slot_stop(sup, &sup->slots[i], how);
+}
+
+void
+spout__supervisor_stop(struct spout__supervisor *sup, int status)
+{
+	if (sup->status == 0)
+		sup->status = status;
+	if (sup->phase == SPOUT__PHASE_STOPPING)
+		return;
+	sup->phase = SPOUT__PHASE_STOPPING;
+	sup->stop_at_ms = sup->now_ms + sup->o.drain_timeout_ms;
+	atomic_store_explicit(&sup->o.board->stopping, 1, memory_order_relaxed);
+	stop_slots(sup, SPOUT__CONTROL_DRAIN);
+}
+
+static void
+stop_quickly(struct spout__supervisor *sup)
+{
+	uint64_t at = sup->now_ms + sup->o.quick_timeout_ms;
+
+	if (at < sup->stop_at_ms)
+		sup->stop_at_ms = at;
+	if (sup->stop_at_ms < sup->now_ms)
+		sup->stop_at_ms = sup->now_ms;
+	stop_slots(sup, SPOUT__CONTROL_STOP);
+}
+
+bool
+spout__supervisor_note_death(struct spout__supervisor *sup)
+{
+	uint64_t *at = &sup->deaths[sup->n_deaths++ % sup->o.restart_budget];
+	uint64_t oldest = *at;
+
+	*at = sup->now_ms;
+	return sup->n_deaths > sup->o.restart_budget &&
+	    sup->now_ms - oldest < sup->o.restart_window_ms;
+}
+
+/* --- signals --------------------------------------------------------------------- */
+
+static struct spout__slot *
+slot_of_pid(struct spout__supervisor *sup, pid_t pid)
+{
+	unsigned i;
+
+	for (i = 0; i < sup->o.n_workers; i++)
+		if (sup->slots[i].pid == pid)
+			return &sup->slots[i];
+	return NULL;
+}
+
+/* Others than workers appear when we are process 1 of a container. */
+static void
+reap(struct spout__supervisor *sup)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		struct spout__slot *slot = slot_of_pid(sup, pid);
+
+		if (slot != NULL)
+			spout__slot_reaped(sup, slot, status);
+	}
+}
+
+static void
+on_signal(struct spout__supervisor *sup, uint32_t signo)
+{
+	switch (signo) {
+	case SIGCHLD:
+		break; /* reaped every round */
+	case SIGTERM:
+	case SIGINT:
+	case SIGQUIT:
+		if (sup->phase != SPOUT__PHASE_STOPPING) {
+			spout_info("%s: stopping, %llu ms for what runs",
+			    strsignal((int)signo), (unsigned long long)sup->o.drain_timeout_ms);
+			spout__supervisor_stop(sup, 0);
+		} else {
+			spout_warning("%s again: stopping now", strsignal((int)signo));
+			stop_quickly(sup);
+		}
+		break;
+	default:
+		if ((sup->noted_signals & 1u << signo) == 0)
+			spout_warning("signal %u (%s) is ignored", signo, strsignal((int)signo));
+		sup->noted_signals |= 1u << signo;
+	}
+}
+
+static void
+read_signals(struct spout__supervisor *sup)
+{
+	struct signalfd_siginfo info;
+
+	while (read(sup->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		on_signal(sup, info.ssi_signo);
+}
+
+/* --- one round ------------------------------------------------------------------- */
+
+static uint64_t
+pulse_interval_ms(const struct spout__supervisor *sup)
+{
+	uint64_t ms = sup->o.hang_timeout_ms / 4;
+
+	return ms > 1000 ? 1000 : ms < 10 ? 10 : ms;
+}
+
+static int
+next_wait_ms(const struct spout__supervisor *sup)
+{
+	uint64_t at = sup->now_ms + pulse_interval_ms(sup);
+	unsigned i;
+
+	for (i = 0; i < sup->o.n_workers; i++)
+		if (sup->slots[i].deadline_ms < at)
+			at = sup->slots[i].deadline_ms;
+	return at > sup->now_ms ? (int)(at - sup->now_ms) : 0;
+}
+
+/*
+ * Woken much later than asked: the whole machine, or our group, was stopped. The workers
+ * could not stamp either, so their silence of that time does not count.
+ */
+static void
+notice_pause(struct spout__supervisor *sup, uint64_t slept_ms, int asked_ms)
+{
+	uint64_t slack = sup->o.hang_timeout_ms / 4;
+
+	if (slept_ms <= (uint64_t)asked_ms + (slack < 250 ? 250 : slack))
+		return;
+	spout_warning("was stopped for %llu ms: heartbeats start anew",
+	    (unsigned long long)slept_ms);
+	sup->pulse_floor_ms = sup->now_ms;
+}
+
+static void
+wait_for_events(struct spout__supervisor *sup, struct pollfd *fds)
+{
+	uint64_t before = spout__clock_ms();
+	int asked;
+	unsigned i;
+
+	sup->now_ms = before;
+	asked = next_wait_ms(sup);
+	fds[0] = (struct pollfd){ .fd = sup->signal_fd, .events = POLLIN };
+	for (i = 0; i < sup->o.n_workers; i++)
+		fds[1 + i] = (struct pollfd){ .fd = sup->slots[i].control, .events = POLLIN };
+	if (poll(fds, 1 + sup->o.n_workers, asked) < 0)
+		fds[0].revents = 0; /* EINTR, ENOMEM: the next round tries again */
+	sup->now_ms = spout__clock_ms();
+	notice_pause(sup, sup->now_ms - before, asked);
+}
+
+static void
+check_serving(struct spout__supervisor *sup)
+{
+	unsigned i;
+
+	if (sup->phase != SPOUT__PHASE_STARTING)
+		return;
+	for (i = 0; i < sup->o.n_workers; i++)
+		if (!sup->slots[i].proven)
+			return;
+	sup->phase = SPOUT__PHASE_SERVING;
+	atomic_store_explicit(&sup->o.board->serving, 1, memory_order_relaxed);
+	if (sup->o.listeners != NULL)
+		spout__listeners_announce(sup->o.listeners);
+	if (sup->o.on_serving != NULL)
+		sup->o.on_serving(sup->o.arg);
+}
+
+static bool
+all_stopped(const struct spout__supervisor *sup)
+{
+	unsigned i;
+
+	for (i = 0; i < sup->o.n_workers; i++)
+		if (sup->slots[i].state != SPOUT__WORKER_STOPPED)
+			return false;
+	return true;
+}
+
+static void
+run_round(struct spout__supervisor *sup, struct pollfd *fds)
+{
+	unsigned i;
+
+	wait_for_events(sup, fds);
+	for (i = 0; i < sup->o.n_workers; i++)
+		if (sup->slots[i].control >= 0)
+			spout__slot_read(sup, &sup->slots[i]);
+	read_signals(sup);
+	reap(sup);
+	check_serving(sup);
+	for (i = 0; i < sup->o.n_workers; i++) {
+		if (sup->slots[i].deadline_ms <= sup->now_ms)
+			spout__slot_expired(sup, &sup->slots[i]);
+		spout__slot_check_pulse(sup, &sup->slots[i]);
+	}
+}
+
+/* --- life cycle ------------------------------------------------------------------ */
+
+static uint64_t
+or_default(uint64_t value, uint64_t otherwise)
+{
+	return value != 0 ? value : otherwise;
+}
+
+static void
+set_defaults(struct spout__supervisor_options *o)
+{
+	o->drain_timeout_ms = or_default(o->drain_timeout_ms, 30000);
+	o->quick_timeout_ms = or_default(o->quick_timeout_ms, 1000);
+	o->boot_timeout_ms = or_default(o->boot_timeout_ms, 60000);
+	o->hang_timeout_ms = or_default(o->hang_timeout_ms, 10000);
+	o->abort_grace_ms = or_default(o->abort_grace_ms, 5000);
+	o->healthy_ms = or_default(o->healthy_ms, 10000);
+	o->backoff_min_ms = or_default(o->backoff_min_ms, 100);
+	o->backoff_max_ms = or_default(o->backoff_max_ms, 5000);
+	o->restart_window_ms = or_default(o->restart_window_ms, 60000);
+	o->restart_budget = (unsigned)or_default(o->restart_budget, 10 + 5 * o->n_workers);
+}
+
+static int
+open_signals(sigset_t *ret_old)
+{
+	static const int wanted[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2,
+		SIGCHLD };
+	struct sigaction sa = { .sa_handler = SIG_DFL };
+	sigset_t set;
+	size_t i;
+	int fd;
+
+	sigemptyset(&set);
+	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		sigaddset(&set, wanted[i]);
+	sigaction(SIGCHLD, &sa, NULL); /* ignored, it would reap by itself */
+	sa.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &sa, NULL);
+	if (sigprocmask(SIG_BLOCK, &set, ret_old) < 0)
+		return -errno;
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+/* A lock that another thread holds at the fork stays locked in the workers for ever. */
+static void
+warn_of_threads(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	unsigned n = 0;
+
+	if (dir == NULL)
+		return;
+	while (readdir(dir) != NULL)
+		n++;
+	closedir(dir);
+	if (n > 3) /* ".", ".." and us */
+		spout_warning("%u threads run before the fork: workers may hang on their locks",
+		    n - 3);
+}
+
+static void
+supervise(struct spout__supervisor *sup, struct pollfd *fds)
+{
+	unsigned i;
+
+	sup->now_ms = spout__clock_ms();
+	atomic_store_explicit(&sup->o.board->started_ms, sup->now_ms, memory_order_relaxed);
+	for (i = 0; i < sup->o.n_workers; i++) {
+		sup->slots[i] = (struct spout__slot){ .index = i, .control = -1,
+			.deadline_ms = SPOUT__NEVER };
+	}
+	for (i = 0; i < sup->o.n_workers && sup->phase != SPOUT__PHASE_STOPPING; i++)
+		spout__slot_start(sup, &sup->slots[i]);
+	while (!all_stopped(sup))
+		run_round(sup, fds);
+}
+
+static int
+run_with_memory(struct spout__supervisor *sup, struct pollfd *fds)
+{
+	char why[SPOUT__WHY];
+	sigset_t old;
+
+	if (sup->o.pid_file != NULL) {
+		sup->pid_fd = spout__pidfile_open(sup->o.pid_file, why);
+		if (sup->pid_fd < 0) {
+			spout_error_log("%s", why);
+			return 1;
+		}
+	}
+	sup->signal_fd = open_signals(&old);
+	if (sup->signal_fd >= 0) {
+		warn_of_threads();
+		supervise(sup, fds);
+		close(sup->signal_fd);
+		sigprocmask(SIG_SETMASK, &old, NULL);
+	} else {
+		spout_error_log("signalfd: %s", strerror(-sup->signal_fd));
+		sup->status = 1;
+	}
+	if (sup->pid_fd >= 0)
+		spout__pidfile_close(sup->o.pid_file, sup->pid_fd);
+	return sup->status;
+}
+
+int
+spout__supervisor_run(const struct spout__supervisor_options *options)
+{
+	struct spout__supervisor sup = { .o = *options, .pid_fd = -1, .pid = getpid() };
+	struct pollfd *fds;
+	int status = 1;
+
+	set_defaults(&sup.o);
+	sup.slots = calloc(sup.o.n_workers, sizeof(*sup.slots));
+	sup.deaths = calloc(sup.o.restart_budget, sizeof(*sup.deaths));
+	fds = calloc(1 + sup.o.n_workers, sizeof(*fds));
+	if (sup.slots != NULL && sup.deaths != NULL && fds != NULL)
+		status = run_with_memory(&sup, fds);
+	else
+		spout_error_log("supervisor: out of memory");
+	free(sup.slots);
+	free(sup.deaths);
+	free(fds);
+	return status;
+}
