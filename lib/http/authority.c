@@ -33,31 +33,30 @@ skip_name(const char *p, const char *end)
 {
 	const char *start = p;
 
-	for (; p < end && *p != ':'; p++) {
-		if (spout__http_char_is(*p, SPOUT__CHAR_HOST))
-			continue;
+	for (;;) {
+		while (p < end && spout__http_char_is(*p, SPOUT__CHAR_HOST))
+			p++;
+		if (p == end || *p == ':')
+			return p > start ? p : NULL;
 		if (*p != '%' || end - p < 3 || !spout__http_char_is(p[1], SPOUT__CHAR_HEX) ||
 		    !spout__http_char_is(p[2], SPOUT__CHAR_HEX))
 			return NULL;
-		p += 2;
+		p += 3;
 	}
-	return p > start ? p : NULL;
 }
 
 /* Digits; none is allowed, more than a port has is not. */
 static bool
 port_valid(const char *p, const char *end)
 {
-	unsigned long port = 0;
+	unsigned port = 0;
 
-	for (; p < end; p++) {
+	for (; p < end && port <= 65535; p++) {
 		if (!spout__http_char_is(*p, SPOUT__CHAR_DIGIT))
 			return false;
-		port = port * 10 + (unsigned long)(*p - '0');
-		if (port > 65535)
-			return false;
+		port = port * 10 + (unsigned)(*p - '0');
 	}
-	return true;
+	return port <= 65535;
 }
 
 bool

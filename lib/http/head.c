@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finding the end of a request head, and feeding it to http-parser between the strict
- * pre-check (precheck.c) and the rules above the parser (rules.c): see head.h.
+ * Request heads: see head.h. Finding the end is here; a complete head goes through the
+ * lexer (lex.c), then the rules (rules.c), which have http-parser judge it (judge.c).
  */
 #include "config.h"
 
 #include "http/head.h"
 
-#include <http_parser.h>
-
 #include "http/chars.h"
-#include "http/precheck.h"
+#include "http/lex.h"
 #include "http/rules.h"
 
 /*
@@ -93,162 +91,16 @@ spout__http_skip_empty(const char *data, size_t len)
 	return n;
 }
 
-/* --- http-parser ------------------------------------------------------------------ */
-
-static int
-on_url(http_parser *parser, const char *at, size_t len)
-{
-	struct spout__http_head *head = parser->data;
-
-	head->target = spout_slice_of(at, len);
-	return 0;
-}
-
-/* Names come whole, and not more of them than the pre-check has counted. */
-static int
-on_header_field(http_parser *parser, const char *at, size_t len)
-{
-	struct spout__http_head *head = parser->data;
-	struct spout__http_field *field = &head->fields[head->n_fields++];
-
-	field->name = spout_slice_of(at, len);
-	field->value = spout_slice_of(at + len, 0);
-	return 0;
-}
-
-/* A value comes in one part, or with an empty one behind it: see execute_trimmed(). */
-static int
-on_header_value(http_parser *parser, const char *at, size_t len)
-{
-	struct spout__http_head *head = parser->data;
-
-	if (len > 0)
-		head->fields[head->n_fields - 1].value = spout_slice_of(at, len);
-	return 0;
-}
-
-/* "No body": what follows the head is body.c's. */
-static int
-on_headers_complete(http_parser *parser)
-{
-	(void)parser;
-	return 1;
-}
-
-static const http_parser_settings settings = {
-	.on_url = on_url,
-	.on_header_field = on_header_field,
-	.on_header_value = on_header_value,
-	.on_headers_complete = on_headers_complete,
-};
-
-/*
- * Feed the head without the blanks at the ends of lines: http-parser refuses the tab of
- * "Content-Length: 4<tab>", which RFC 9110 5.5 allows, and would leave them in values.
- */
-static size_t
-execute_trimmed(http_parser *parser, const char *data, size_t len)
-{
-	const char *start = data, *end = data + len, *cr = data, *stop;
-	size_t fed = 0;
-
-	while ((cr = memchr(cr, '\r', (size_t)(end - cr))) != NULL) {
-		for (stop = cr; spout__http_is_ows(stop[-1]); stop--)
-			;
-		if (stop < cr) {
-			fed += http_parser_execute(parser, &settings, start,
-			    (size_t)(stop - start));
-			fed += (size_t)(cr - stop);
-			start = cr;
-		}
-		cr++;
-	}
-	return fed + http_parser_execute(parser, &settings, start, (size_t)(end - start));
-}
-
-/* What http-parser has found that the pre-check lets through. */
-static int
-parser_fault(const http_parser *parser)
-{
-	switch (HTTP_PARSER_ERRNO(parser)) {
-	case HPE_INVALID_METHOD:
-		return -SPOUT__FAULT_UNKNOWN_METHOD;
-	case HPE_INVALID_URL:
-		return -SPOUT__FAULT_BAD_TARGET;
-	case HPE_INVALID_CONTENT_LENGTH:
-		return -SPOUT__FAULT_BAD_LENGTH;
-	case HPE_UNEXPECTED_CONTENT_LENGTH:
-		return parser->uses_transfer_encoding ? -SPOUT__FAULT_BAD_FRAMING
-						      : -SPOUT__FAULT_BAD_LENGTH;
-	case HPE_INVALID_TRANSFER_ENCODING:
-		return -SPOUT__FAULT_BAD_FRAMING;
-	case HPE_HEADER_OVERFLOW: /* its own limit is 80 KiB */
-		return -SPOUT__FAULT_HEAD_TOO_LARGE;
-	default:
-		return -SPOUT__FAULT_BAD_FIELD;
-	}
-}
-
-/* Of what http-parser knows, the methods that are served: not SOURCE, CONNECT … */
-static int
-method_from_parser(unsigned method, enum spout__http_method *ret_method)
-{
-	switch (method) {
-	case HTTP_GET:
-		*ret_method = SPOUT__HTTP_GET;
-		return 0;
-	case HTTP_HEAD:
-		*ret_method = SPOUT__HTTP_HEAD;
-		return 0;
-	case HTTP_POST:
-		*ret_method = SPOUT__HTTP_POST;
-		return 0;
-	case HTTP_PUT:
-		*ret_method = SPOUT__HTTP_PUT;
-		return 0;
-	case HTTP_PATCH:
-		*ret_method = SPOUT__HTTP_PATCH;
-		return 0;
-	case HTTP_DELETE:
-		*ret_method = SPOUT__HTTP_DELETE;
-		return 0;
-	case HTTP_OPTIONS:
-		*ret_method = SPOUT__HTTP_OPTIONS;
-		return 0;
-	default:
-		return -SPOUT__FAULT_UNKNOWN_METHOD;
-	}
-}
-
 int
 spout__http_head_parse(const char *data, size_t len, const struct spout__http_limits *limits,
     struct spout__http_head *ret_head)
 {
 	unsigned max_fields = limits->max_fields < SPOUT__HTTP_MAX_FIELDS
 	    ? limits->max_fields : SPOUT__HTTP_MAX_FIELDS;
-	http_parser parser;
-	bool blank_ends;
-	size_t fed;
-	int rc;
+	int rc = spout__http_lex(data, len, max_fields, ret_head);
 
-	rc = spout__http_precheck(data, len, max_fields, &blank_ends);
-	if (rc != 0)
-		return rc;
-	http_parser_init(&parser, HTTP_REQUEST);
-	parser.data = ret_head;
-	ret_head->n_fields = 0;
-	fed = blank_ends ? execute_trimmed(&parser, data, len)
-			 : http_parser_execute(&parser, &settings, data, len);
-	if (HTTP_PARSER_ERRNO(&parser) != HPE_OK || fed != len)
-		return parser_fault(&parser);
-	rc = method_from_parser(parser.method, &ret_head->method);
-	if (rc != 0)
-		return rc;
-	ret_head->minor = parser.http_minor;
-	return spout__http_rules_apply(ret_head);
+	return rc == 0 ? spout__http_rules_apply(ret_head, data) : rc;
 }
-
-/* --- what was parsed -------------------------------------------------------------- */
 
 struct spout_slice
 spout__http_head_get(const struct spout__http_head *head, const char *name)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The head of an HTTP/1 request: strict pre-check, http-parser, and the rules above it,
- * behind one call (RFC 9110, RFC 9112). Debian's http-parser is lenient; what it would let
- * through is refused here before or after it. Pure: no input or output, no loop.
+ * The head of an HTTP/1 request: strict lexer, http-parser, and the rules around it, behind
+ * one call (RFC 9110, RFC 9112). Debian's http-parser is lenient; what it would let through
+ * is refused here before or after it. Pure: no input or output, no loop.
  *
  * All slices of a parsed head point into the bytes given to spout__http_head_parse().
  */

@@ -5,5 +5,6 @@ lib_libspout_all_la_SOURCES += \
 	%D%/chars.c %D%/chars.h \
 	%D%/fault.c %D%/fault.h \
 	%D%/head.c %D%/head.h \
-	%D%/precheck.c %D%/precheck.h \
+	%D%/judge.c %D%/judge.h \
+	%D%/lex.c %D%/lex.h \
 	%D%/rules.c %D%/rules.h

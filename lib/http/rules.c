@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rules above the parser: see rules.h. The pre-check has been through the bytes, so a
- * name is a token and a value holds no control character.
+ * The rules around the parser: see rules.h. The lexer has been through the bytes, so a name
+ * is a token and a value is trimmed and holds no control character.
  */
 #include "config.h"
 
@@ -9,20 +9,19 @@
 
 #include "http/authority.h"
 #include "http/chars.h"
+#include "http/judge.h"
 
 #define MAX_LENGTH_DIGITS 19 /* fits uint64_t */
 
 /* The fields that decide something. */
 struct decisive {
-	const struct spout_slice *host, *length, *coding;
+	const struct spout_slice *host;
+	const struct spout__http_field *length, *coding;
 	bool close, keep_alive, upgrade_option, upgrade_field, expect;
 };
 
-static bool
-is(struct spout_slice s, const char *lower)
-{
-	return spout__http_same(s, spout_slice(lower));
-}
+/* In any case; quickest in the case of `text`, which is a literal. */
+#define is(s, text) spout__http_same(s, spout_slice_of(text, sizeof(text) - 1))
 
 /* --- lists (RFC 9110 5.6.1) -------------------------------------------------------- */
 
@@ -90,39 +89,39 @@ take_field(struct decisive *d, const struct spout__http_field *field)
 
 	switch (name.len) {
 	case 4:
-		if (is(name, "host")) {
+		if (is(name, "Host")) {
 			if (d->host != NULL)
 				return -SPOUT__FAULT_BAD_HOST;
 			d->host = value;
 		}
 		break;
 	case 6:
-		if (is(name, "expect")) {
+		if (is(name, "Expect")) {
 			if (!is(*value, "100-continue"))
 				return -SPOUT__FAULT_BAD_EXPECT;
 			d->expect = true;
 		}
 		break;
 	case 7:
-		if (is(name, "upgrade"))
+		if (is(name, "Upgrade"))
 			d->upgrade_field = true;
 		break;
 	case 10:
-		if (is(name, "connection"))
+		if (is(name, "Connection"))
 			take_connection(d, *value);
 		break;
 	case 14:
-		if (is(name, "content-length")) {
+		if (is(name, "Content-Length")) {
 			if (d->length != NULL)
 				return -SPOUT__FAULT_BAD_LENGTH;
-			d->length = value;
+			d->length = field;
 		}
 		break;
 	case 17:
-		if (is(name, "transfer-encoding")) {
+		if (is(name, "Transfer-Encoding")) {
 			if (d->coding != NULL)
 				return -SPOUT__FAULT_BAD_FRAMING;
-			d->coding = value;
+			d->coding = field;
 		}
 		break;
 	}
@@ -130,38 +129,34 @@ take_field(struct decisive *d, const struct spout__http_field *field)
 }
 
 static int
-parse_length(struct spout_slice value, uint64_t *ret_length)
+check_length(struct spout_slice value)
 {
-	uint64_t length = 0;
 	size_t i;
 
 	if (value.len == 0 || value.len > MAX_LENGTH_DIGITS)
 		return -SPOUT__FAULT_BAD_LENGTH;
-	for (i = 0; i < value.len; i++) {
+	for (i = 0; i < value.len; i++)
 		if (!spout__http_char_is(value.data[i], SPOUT__CHAR_DIGIT))
 			return -SPOUT__FAULT_BAD_LENGTH;
-		length = length * 10 + (uint64_t)(value.data[i] - '0');
-	}
-	*ret_length = length;
 	return 0;
 }
 
 /* RFC 9112 6.3, without its lenient alternatives. */
 static int
-decide_framing(struct spout__http_head *head, const struct decisive *d)
+decide_framing(struct spout__http_head *head, const char *data, const struct decisive *d)
 {
-	head->framing = SPOUT__HTTP_NO_BODY;
-	head->content_length = 0;
-	if (d->coding != NULL) {
-		if (d->length != NULL || head->minor == 0)
-			return -SPOUT__FAULT_BAD_FRAMING;
-		head->framing = SPOUT__HTTP_CHUNKED;
-		return check_coding(*d->coding);
-	}
-	if (d->length == NULL)
-		return 0;
-	head->framing = SPOUT__HTTP_LENGTH;
-	return parse_length(*d->length, &head->content_length);
+	int rc = 0;
+
+	if (d->length != NULL)
+		rc = check_length(d->length->value);
+	if (rc == 0 && d->coding != NULL)
+		rc = d->length == NULL ? check_coding(d->coding->value)
+				       : -SPOUT__FAULT_BAD_FRAMING;
+	if (rc == 0)
+		rc = spout__http_judge(head, data, d->length, d->coding);
+	if (rc == 0 && d->coding != NULL && head->minor == 0)
+		rc = -SPOUT__FAULT_BAD_FRAMING;
+	return rc;
 }
 
 /* --- target and Host --------------------------------------------------------------- */
@@ -207,13 +202,8 @@ absolute_target(struct spout__http_head *head, bool tls, const struct spout_slic
 	return 0;
 }
 
-static bool
-begins_with(struct spout_slice s, const char *lower)
-{
-	size_t len = strlen(lower);
-
-	return s.len >= len && is(spout_slice_of(s.data, len), lower);
-}
+#define begins_with(s, text) \
+	((s).len >= sizeof(text) - 1 && is(spout_slice_of((s).data, sizeof(text) - 1), text))
 
 static int
 decide_target(struct spout__http_head *head, const struct spout_slice *host)
@@ -238,7 +228,7 @@ decide_target(struct spout__http_head *head, const struct spout_slice *host)
 }
 
 int
-spout__http_rules_apply(struct spout__http_head *head)
+spout__http_rules_apply(struct spout__http_head *head, const char *data)
 {
 	struct decisive d = { 0 };
 	unsigned i;
@@ -249,9 +239,9 @@ spout__http_rules_apply(struct spout__http_head *head)
 		if (rc != 0)
 			return rc;
 	}
-	rc = decide_target(head, d.host);
+	rc = decide_framing(head, data, &d);
 	if (rc == 0)
-		rc = decide_framing(head, &d);
+		rc = decide_target(head, d.host);
 	if (rc != 0)
 		return rc;
 	head->keep_alive = !d.close && (head->minor > 0 || d.keep_alive);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The strict check of a complete head: see precheck.h. One pass over the bytes. No class
- * of bytes holds CR, and the block is known to end in CRLF CRLF: every scan stops inside.
+ * Lexer of request heads: see lex.h. One pass over the bytes. No class of bytes holds CR,
+ * and the block is known to end in CRLF CRLF: every scan stops inside.
  */
 #include "config.h"
 
-#include "http/precheck.h"
+#include "http/lex.h"
 
 #include "http/chars.h"
-#include "http/fault.h"
 
 #define VERSION_LEN 8 /* "HTTP/1.1" */
 #define END_LEN 4     /* CRLF CRLF */
@@ -30,7 +29,7 @@ stop_fault(const char *p, enum spout__http_fault otherwise)
 
 /* "HTTP/1.1" CRLF, at the end of the request line. */
 static int
-check_version(const char *p, size_t left)
+lex_version(const char *p, size_t left, unsigned *ret_minor)
 {
 	if (left < VERSION_LEN + END_LEN || memcmp(p, "HTTP/", 5) != 0 ||
 	    !spout__http_char_is(p[5], SPOUT__CHAR_DIGIT) || p[6] != '.' ||
@@ -40,12 +39,13 @@ check_version(const char *p, size_t left)
 		return stop_fault(p + 8, SPOUT__FAULT_BAD_REQUEST_LINE);
 	if (p[5] != '1' || p[7] > '1')
 		return -SPOUT__FAULT_BAD_VERSION;
+	*ret_minor = (unsigned)(p[7] - '0');
 	return 0;
 }
 
 /* method SP target SP version CRLF, each a single space (RFC 9112 3). */
 static int
-check_request_line(const char **pos, const char *end)
+lex_request_line(const char **pos, const char *end, struct spout__http_head *head)
 {
 	const char *p = spout__http_skip(*pos, SPOUT__CHAR_TOKEN);
 	const char *target;
@@ -59,50 +59,78 @@ check_request_line(const char **pos, const char *end)
 		return stop_fault(p, SPOUT__FAULT_BAD_REQUEST_LINE);
 	if (*p != ' ')
 		return stop_fault(p, SPOUT__FAULT_BAD_TARGET);
+	head->target = spout_slice_of(target, (size_t)(p - target));
 	p++;
-	rc = check_version(p, (size_t)(end - p));
+	rc = lex_version(p, (size_t)(end - p), &head->minor);
 	*pos = p + VERSION_LEN + 2;
 	return rc;
 }
 
+#define EVERY_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
+
+/*
+ * The end of a field value. Eight bytes at a time while none of them is below 0x20 or is
+ * 0x7f (no carry hides one: borrows only go up from a byte that is found), then one by one.
+ */
+static const char *
+skip_value(const char *p, const char *end)
+{
+	uint64_t x, del;
+
+	for (; end - p >= 8; p += 8) {
+		memcpy(&x, p, 8);
+		del = x ^ EVERY_BYTE(0x7f);
+		if ((((x - EVERY_BYTE(0x20)) & ~x) | ((del - EVERY_BYTE(1)) & ~del)) &
+		    EVERY_BYTE(0x80))
+			break;
+	}
+	return spout__http_skip(p, SPOUT__CHAR_VALUE);
+}
+
 /* token ":" value CRLF (RFC 9112 5). */
 static inline int
-check_field_line(const char **pos, bool *blank_ends)
+lex_field(const char **pos, const char *end, struct spout__http_field *ret_field)
 {
-	const char *p = spout__http_skip(*pos, SPOUT__CHAR_TOKEN);
+	const char *name = *pos, *value, *stop;
+	const char *p = spout__http_skip(name, SPOUT__CHAR_TOKEN);
 
-	if (p == *pos && spout__http_is_ows(*p))
+	if (p == name && spout__http_is_ows(*p))
 		return -SPOUT__FAULT_OBS_FOLD;
-	if (p == *pos || *p != ':')
+	if (p == name || *p != ':')
 		return stop_fault(p, SPOUT__FAULT_BAD_FIELD);
-	p = spout__http_skip(p + 1, SPOUT__CHAR_VALUE);
-	if (*p != '\r' || p[1] != '\n')
-		return stop_fault(p, SPOUT__FAULT_BAD_BYTE);
-	*blank_ends |= spout__http_is_ows(p[-1]);
-	*pos = p + 2;
+	ret_field->name = spout_slice_of(name, (size_t)(p - name));
+	for (value = p + 1; spout__http_is_ows(*value); value++)
+		;
+	stop = skip_value(value, end);
+	if (*stop != '\r' || stop[1] != '\n')
+		return stop_fault(stop, SPOUT__FAULT_BAD_BYTE);
+	*pos = stop + 2;
+	while (stop > value && spout__http_is_ows(stop[-1]))
+		stop--;
+	ret_field->value = spout_slice_of(value, (size_t)(stop - value));
 	return 0;
 }
 
 int
-spout__http_precheck(const char *data, size_t len, unsigned max_fields, bool *ret_blank_ends)
+spout__http_lex(const char *data, size_t len, unsigned max_fields,
+    struct spout__http_head *head)
 {
 	const char *p = data, *end = data + len;
-	bool blank_ends = false;
 	unsigned n = 0;
 	int rc;
 
 	if (len < END_LEN || memcmp(end - END_LEN, "\r\n\r\n", END_LEN) != 0)
 		return -SPOUT__FAULT_BAD_REQUEST_LINE;
-	rc = check_request_line(&p, end);
+	rc = lex_request_line(&p, end, head);
 	while (rc == 0 && *p != '\r') {
-		if (++n > max_fields)
+		if (n == max_fields)
 			return -SPOUT__FAULT_TOO_MANY_FIELDS;
-		rc = check_field_line(&p, &blank_ends);
+		rc = lex_field(&p, end, &head->fields[n++]);
 	}
 	if (rc != 0)
 		return rc;
 	if (p + 2 != end)
 		return stop_fault(p, SPOUT__FAULT_BAD_FIELD);
-	*ret_blank_ends = blank_ends;
+	head->n_fields = n;
 	return 0;
 }
