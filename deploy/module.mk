@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: MIT
-dist_noinst_SCRIPTS += %D%/packages %D%/pg-cluster
+dist_noinst_SCRIPTS += %D%/packages %D%/pg-cluster %D%/quickstart
+EXTRA_DIST += %D%/nginx.conf %D%/haproxy.cfg %D%/spout-demo.service %D%/spout-demo.conf

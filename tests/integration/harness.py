@@ -230,6 +230,14 @@ class Server(Program):
     def get(self, target, **options):
         return self.request("GET", target, **options)
 
+    def metric(self, name):
+        """A figure of /metrics of the admin listener, the sum over its labels."""
+        found = re.findall(r"^%s(?:\{[^}]*\})? (\S+)$" % re.escape(name),
+                           self.get("/metrics", address=self.admin).text, re.M)
+        if not found:
+            raise Broken("no metric named %s" % name)
+        return sum(map(float, found))
+
     def workers(self):
         """The process ids of the workers."""
         return children(self.pid)
