@@ -44,8 +44,8 @@
 #define spout__asan_unpoison(p, n) ((void)(p), (void)(n))
 #define spout__asan_start_switch(save, low, size) ((void)0)
 #define spout__asan_finish_switch(save, ret_low, ret_size) ((void)0)
-#define spout__lsan_root(p, n) ((void)0)
-#define spout__lsan_unroot(p, n) ((void)0)
+#define spout__lsan_root(p, n) ((void)(p), (void)(n))
+#define spout__lsan_unroot(p, n) ((void)(p), (void)(n))
 #endif
 
 #ifdef SPOUT__TSAN

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* A connected socket with a queue of bytes to send: see stream.h. */
+#include "config.h"
+
+#include "net/stream.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/stats.h"
+
+static void on_event(evutil_socket_t fd, short what, void *arg);
+
+static int
+arm(struct spout__stream *stream, unsigned events)
+{
+	short what = EV_PERSIST;
+
+	if (events == stream->events)
+		return 0;
+	if (stream->events != 0)
+		event_del(&stream->event);
+	stream->events = 0;
+	if (events == 0)
+		return 0;
+	if (events & SPOUT_READ)
+		what |= EV_READ;
+	if (events & SPOUT_WRITE)
+		what |= EV_WRITE;
+	if (events & SPOUT_CLOSED)
+		what |= EV_CLOSED;
+	if (event_assign(&stream->event, spout_loop_event_base(stream->loop), stream->fd,
+	        what, on_event, stream) < 0 || event_add(&stream->event, NULL) < 0)
+		return errno ? -errno : -ENOMEM;
+	stream->events = (unsigned char)events;
+	return 0;
+}
+
+static void
+fail(struct spout__stream *stream, int error)
+{
+	if (stream->failed)
+		return;
+	stream->failed = true;
+	arm(stream, 0);
+	stream->ops->on_error(stream, error);
+}
+
+static void
+rearm(struct spout__stream *stream)
+{
+	unsigned events = 0;
+	int r;
+
+	if (stream->fd < 0 || stream->failed)
+		return;
+	if (!stream->eof)
+		events |= stream->reading ? SPOUT_READ : SPOUT_CLOSED;
+	if (stream->blocked)
+		events |= SPOUT_WRITE;
+	r = arm(stream, events);
+	if (r < 0)
+		fail(stream, r);
+}
+
+static void
+saw_eof(struct spout__stream *stream)
+{
+	stream->eof = true;
+	rearm(stream);
+	stream->ops->on_eof(stream);
+}
+
+static void
+read_some(struct spout__stream *stream)
+{
+	char *scratch = spout__loop_scratch(stream->loop);
+	ssize_t n;
+
+	if (scratch == NULL) {
+		fail(stream, -ENOMEM);
+		return;
+	}
+	n = read(stream->fd, scratch, SPOUT__LOOP_SCRATCH);
+	if (n > 0) {
+		spout__count(SPOUT__C_BYTES_IN, (uint64_t)n);
+		stream->ops->on_data(stream, scratch, (size_t)n);
+	} else if (n == 0) {
+		saw_eof(stream);
+	} else if (errno != EAGAIN && errno != EINTR) {
+		fail(stream, -errno);
+	}
+}
+
+static void
+on_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct spout__stream *stream = arg;
+
+	(void)fd;
+	if (what & EV_WRITE)
+		spout__stream_flush(stream);
+	if (stream->fd < 0 || stream->failed)
+		return;
+	if (what & EV_READ)
+		read_some(stream);
+	else if (what & EV_CLOSED)
+		saw_eof(stream);
+}
+
+static void
+on_turn_end(struct spout__ready *ready)
+{
+	spout__stream_flush(spout__container_of(ready, struct spout__stream, flush));
+}
+
+int
+spout__stream_init(struct spout__stream *stream, struct spout_loop *loop, int fd,
+    const struct spout__stream_ops *ops, size_t max_unsent)
+{
+	memset(stream, 0, sizeof(*stream));
+	stream->loop = loop;
+	stream->ops = ops;
+	stream->fd = fd;
+	stream->reading = true;
+	spout__buffer_init(&stream->out, max_unsent);
+	spout__ready_init(&stream->flush, on_turn_end);
+	return arm(stream, SPOUT_READ);
+}
+
+void
+spout__stream_set_reading(struct spout__stream *stream, bool on)
+{
+	if (stream->reading == on)
+		return;
+	stream->reading = on;
+	rearm(stream);
+}
+
+char *
+spout__stream_reserve(struct spout__stream *stream, size_t n)
+{
+	if (stream->fd < 0 || stream->failed) {
+		errno = EPIPE;
+		return NULL;
+	}
+	return spout__buffer_reserve(&stream->out, n);
+}
+
+void
+spout__stream_commit(struct spout__stream *stream, size_t n)
+{
+	spout__buffer_commit(&stream->out, n);
+	if (!stream->blocked)
+		spout__loop_at_turn_end(stream->loop, &stream->flush);
+}
+
+int
+spout__stream_write(struct spout__stream *stream, const void *data, size_t len)
+{
+	char *to = spout__stream_reserve(stream, len);
+
+	if (to == NULL)
+		return -errno;
+	memcpy(to, data, len);
+	spout__stream_commit(stream, len);
+	return 0;
+}
+
+void
+spout__stream_flush(struct spout__stream *stream)
+{
+	ssize_t n;
+
+	if (stream->fd < 0 || stream->failed || stream->out.len == 0)
+		return;
+	n = send(stream->fd, spout__buffer_at(&stream->out), stream->out.len, MSG_NOSIGNAL);
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		fail(stream, -errno);
+		return;
+	}
+	if (n > 0) {
+		spout__count(SPOUT__C_BYTES_OUT, (uint64_t)n);
+		spout__buffer_consume(&stream->out, (size_t)n);
+	}
+	if (stream->out.len == 0)
+		spout__buffer_release(&stream->out);
+	stream->blocked = stream->out.len > 0;
+	rearm(stream);
+	if (n > 0 && !stream->failed)
+		stream->ops->on_sent(stream);
+}
+
+void
+spout__stream_shutdown(struct spout__stream *stream)
+{
+	if (stream->fd >= 0)
+		shutdown(stream->fd, SHUT_WR);
+}
+
+void
+spout__stream_close(struct spout__stream *stream)
+{
+	if (stream->fd < 0)
+		return;
+	arm(stream, 0);
+	spout__list_remove(&stream->flush.link);
+	spout__buffer_release(&stream->out);
+	close(stream->fd);
+	stream->fd = -1;
+}

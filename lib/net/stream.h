@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A connected socket with a queue of bytes to send: the transport below HTTP. Loop thread,
+ * never suspends; callbacks run on the loop's stack.
+ *
+ * Reading: bytes arrive in the loop's shared scratch memory and are handed to on_data(),
+ * which copies what it wants to keep; so an idle stream holds no buffer. With reading off
+ * only the end of input is watched for. Writing: bytes queue up and leave in one write at
+ * the end of the turn; what the kernel does not take waits for writability.
+ *
+ * A callback may close the stream; the owner's memory must stay until the turn has ended
+ * (spout__loop_defer_free).
+ */
+#ifndef SPOUT_NET_STREAM_H
+#define SPOUT_NET_STREAM_H
+
+#include <event2/event_struct.h>
+
+#include "base/buffer.h"
+#include "loop/loop.h"
+
+struct spout__stream;
+
+struct spout__stream_ops {
+	/* Bytes have arrived; valid only during the call. */
+	void (*on_data)(struct spout__stream *stream, const char *data, size_t len);
+	/* The peer sends no more. Called once. */
+	void (*on_eof)(struct spout__stream *stream);
+	/* Reading or writing failed (-errno): the stream is of no further use. Called once. */
+	void (*on_error)(struct spout__stream *stream, int error);
+	/* Some of the queue has left; called after each write that made progress. */
+	void (*on_sent)(struct spout__stream *stream);
+};
+
+struct spout__stream {
+	struct spout_loop *loop;
+	const struct spout__stream_ops *ops;
+	struct event event;
+	struct spout__buffer out;
+	struct spout__ready flush;
+	int fd;               /* -1: closed */
+	unsigned char events; /* what the event is armed for: SPOUT_READ … */
+	bool reading;         /* the owner wants data */
+	bool blocked;         /* the kernel took less than was offered */
+	bool eof;             /* the peer sends no more */
+	bool failed;
+};
+
+/** Take over a connected non-blocking descriptor. At most `max_unsent` bytes may queue.
+ * Starts with reading on. Returns 0 or -errno (the descriptor stays the caller's). */
+int spout__stream_init(struct spout__stream *stream, struct spout_loop *loop, int fd,
+    const struct spout__stream_ops *ops, size_t max_unsent);
+/** Ask for data, or only for the end of input. */
+void spout__stream_set_reading(struct spout__stream *stream, bool on);
+/** Queue a copy of the bytes. 0, -EPIPE, -EMSGSIZE (queue full) or -ENOMEM. */
+int spout__stream_write(struct spout__stream *stream, const void *data, size_t len);
+/** Room for `n` bytes at the end of the queue, or NULL with errno; then _commit(). */
+char *spout__stream_reserve(struct spout__stream *stream, size_t n);
+void spout__stream_commit(struct spout__stream *stream, size_t n);
+/** Write what can be written now. */
+void spout__stream_flush(struct spout__stream *stream);
+/** Send FIN; the queue must be empty. */
+void spout__stream_shutdown(struct spout__stream *stream);
+/** Stop watching, close the descriptor, drop the queue. */
+void spout__stream_close(struct spout__stream *stream);
+
+static inline size_t
+spout__stream_unsent(const struct spout__stream *stream)
+{
+	return stream->out.len;
+}
+
+#endif
