@@ -127,6 +127,8 @@ struct spout__coroutine_options {
  */
 struct spout_coroutine *spout__coroutine_new(struct spout_loop *loop);
 struct spout_scope *spout__coroutine_scope(struct spout_coroutine *co);
+/** The argument that it was started with. */
+void *spout__coroutine_arg(const struct spout_coroutine *co);
 /** Put it on the ready list. Copies `options`. */
 void spout__coroutine_start(struct spout_coroutine *co,
     const struct spout__coroutine_options *options);
@@ -147,6 +149,8 @@ void spout__coroutine_cancel(struct spout_coroutine *co, int error, const char *
 void spout__coroutine_set_deadline(struct spout_coroutine *co, uint64_t deadline_ms);
 /** The deadline of what it does now: 0 for none, or while it is shielded. */
 uint64_t spout__coroutine_deadline(const struct spout_coroutine *co);
+/** Has it been started? */
+bool spout__coroutine_started(const struct spout_coroutine *co);
 /** Has its outcome been decided (it is leaving, or about to: cancelled)? */
 bool spout__coroutine_cancelled(const struct spout_coroutine *co);
 /** Size of the stacks of coroutines of loops made from now on, KiB [256]. */

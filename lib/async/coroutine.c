@@ -299,6 +299,12 @@ spout__coroutine_scope(struct spout_coroutine *co)
 	return &co->scope;
 }
 
+void *
+spout__coroutine_arg(const struct spout_coroutine *co)
+{
+	return co->options.arg;
+}
+
 static void
 prepare(struct spout_coroutine *co, const struct spout__coroutine_options *options)
 {
@@ -346,6 +352,12 @@ spout__coroutine_cancel(struct spout_coroutine *co, int error, const char *reaso
 	co->cancel_reason = reason;
 	if (co->state == SPOUT__CO_WAITING && co->shield == 0)
 		spout__loop_ready(co->async->loop, &co->ready);
+}
+
+bool
+spout__coroutine_started(const struct spout_coroutine *co)
+{
+	return co->state != SPOUT__CO_NEW;
 }
 
 bool

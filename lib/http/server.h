@@ -49,7 +49,8 @@ struct spout__http_delegate {
 	 */
 	void (*on_exit)(void *ctx, struct spout__http_exchange *ex,
 	    const struct spout__outcome *outcome, bool client_gone);
-	/* The response is complete or cut: for the access log. Exactly once per exchange. */
+	/* The response is complete or cut: for the access log. Once for each exchange whose
+	 * handler was started; others end in on_fault(). */
 	void (*on_finish)(void *ctx, struct spout__http_exchange *ex);
 	/*
 	 * A request that never became an exchange (malformed, head too large, time-out …) is
@@ -57,7 +58,7 @@ struct spout__http_delegate {
 	 * For the access log too.
 	 */
 	void (*on_fault)(void *ctx, enum spout__http_fault fault,
-	    const struct sockaddr_storage *peer, struct spout__buffer *body);
+	    const struct sockaddr *peer, struct spout__buffer *body);
 	void *ctx;
 };
 
@@ -70,7 +71,8 @@ struct spout__http_options {
 	uint64_t write_timeout_ms;  /* between two writes that make progress [30 s] */
 	uint64_t request_timeout_ms; /* default deadline of a request [30 s] */
 	uint64_t max_body_bytes;    /* [1 MiB] */
-	unsigned max_connections;   /* [10000] */
+	unsigned max_connections;   /* more wait in the kernel's queue [10000] */
+	uint64_t drain_idle_ms;     /* how long idle connections stay open when draining [300] */
 };
 
 void spout__http_options_init(struct spout__http_options *options);
@@ -78,13 +80,20 @@ void spout__http_options_init(struct spout__http_options *options);
 /** Make a server on this loop. Copies both. Returns owned or NULL. */
 struct spout__http_server *spout__http_server_new(struct spout_loop *loop,
     const struct spout__http_options *options, const struct spout__http_delegate *delegate);
-/** Serve connections of a listening socket (borrowed: never closed here). Returns 0, -errno. */
-int spout__http_server_listen(struct spout__http_server *server, int fd);
-/** Serve one connected socket; takes the descriptor. Returns 0 or -errno. */
-int spout__http_server_adopt(struct spout__http_server *server, int fd);
 /**
- * Graceful stop: accept what is queued until EAGAIN, stop accepting, answer what runs with
- * Connection: close, close idle connections. `done(arg)` when no connection is left.
+ * Serve connections of a listening socket (borrowed: never closed here). A socket that is
+ * `shared` by several workers is accepted from one at a time, and only while
+ * may_accept(ctx) says so (NULL: always). Returns 0, -errno.
+ */
+int spout__http_server_listen(struct spout__http_server *server, int fd, bool shared,
+    bool (*may_accept)(void *ctx), void *ctx);
+/** Serve one connected socket; takes the descriptor. Returns 0 or -errno. */
+int spout__http_server_adopt(struct spout__http_server *server, int fd,
+    const struct sockaddr *peer, socklen_t peer_len);
+/**
+ * Graceful stop: accept what is queued until EAGAIN, stop accepting, answer from now on
+ * with Connection: close; connections still idle after drain_idle_ms are closed (a request
+ * that was on its way is answered). `done(arg)` when no connection is left, perhaps at once.
  */
 void spout__http_server_drain(struct spout__http_server *server, spout_callback_fn done,
     void *arg);
@@ -96,9 +105,11 @@ unsigned spout__http_server_connections(const struct spout__http_server *server)
 
 const struct spout__http_head *spout__http_head_of(const struct spout__http_exchange *ex);
 struct spout_scope *spout__http_scope(struct spout__http_exchange *ex);
-const struct sockaddr_storage *spout__http_peer(const struct spout__http_exchange *ex);
-/** Loop clock when the head was complete, microseconds for the duration. */
-uint64_t spout__http_started_us(const struct spout__http_exchange *ex);
+/** Address of the client: AF_INET, AF_INET6 or AF_UNIX (family only). */
+const struct sockaddr *spout__http_peer(const struct spout__http_exchange *ex);
+/** From the complete head to the end of the handler; 0 before on_finish. The histogram,
+ * the counters of requests and of response classes are kept by this layer. */
+uint64_t spout__http_duration_us(const struct spout__http_exchange *ex);
 /** The whole body of a buffered plan; lives in the scope. */
 struct spout_slice spout__http_body_buffered(const struct spout__http_exchange *ex);
 /**

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The response side of an exchange: status, fields, body, framing (RFC 9112 6, 7).
+ *
+ * Fields gather as text in the scope, the body in a buffer. A response that ends within
+ * SPOUT__RESPONSE_BUFFER bytes gets a Content-Length; a longer or flushed one is sent in
+ * chunks, to HTTP/1.0 as it is with the end of the connection as its end.
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "base/stats.h"
+#include "http/chars.h"
+#include "http/conn.h"
+#include "http/reason.h"
+
+/* --- small parts ------------------------------------------------------------------------ */
+
+static char *
+put(char *to, const char *text, size_t len)
+{
+	memcpy(to, text, len);
+	return to + len;
+}
+
+#define PUT(to, literal) put((to), (literal), sizeof(literal) - 1)
+
+static char *
+put_number(char *to, uint64_t n)
+{
+	char digits[20];
+	unsigned i = sizeof(digits);
+
+	do {
+		digits[--i] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	return put(to, digits + i, sizeof(digits) - i);
+}
+
+static bool
+status_has_no_body(int status)
+{
+	return status < 200 || status == 204 || status == 304;
+}
+
+static bool
+sends_body(const struct spout__http_exchange *ex)
+{
+	return ex->head->method != SPOUT__HTTP_HEAD && !status_has_no_body(ex->status);
+}
+
+/* --- fields ------------------------------------------------------------------------------- */
+
+static bool
+name_is(struct spout_slice name, const char *text)
+{
+	return spout__http_same(name, spout_slice(text));
+}
+
+static int
+check_field(struct spout_slice name, struct spout_slice value)
+{
+	size_t i;
+
+	if (name.len == 0)
+		return -EINVAL;
+	for (i = 0; i < name.len; i++)
+		if (!spout__http_char_is(name.data[i], SPOUT__CHAR_TOKEN))
+			return -EINVAL;
+	for (i = 0; i < value.len; i++)
+		if (!spout__http_char_is(value.data[i], SPOUT__CHAR_VALUE))
+			return -EINVAL;
+	if (name_is(name, "connection") || name_is(name, "transfer-encoding") ||
+	    name_is(name, "date"))
+		return -EINVAL;
+	return 0;
+}
+
+static int
+set_promise(struct spout__http_exchange *ex, struct spout_slice value)
+{
+	int64_t n = 0;
+	size_t i;
+
+	if (value.len == 0 || value.len > 18)
+		return -EINVAL;
+	for (i = 0; i < value.len; i++) {
+		if (!spout__http_char_is(value.data[i], SPOUT__CHAR_DIGIT))
+			return -EINVAL;
+		n = n * 10 + (value.data[i] - '0');
+	}
+	ex->promised = n;
+	return 0;
+}
+
+static char *
+room_for_field(struct spout__http_exchange *ex, size_t need)
+{
+	size_t cap = ex->fields_cap ? ex->fields_cap : 256;
+	char *fields;
+
+	if (need <= ex->fields_cap - ex->fields_len)
+		return ex->fields + ex->fields_len;
+	while (cap - ex->fields_len < need)
+		cap *= 2;
+	fields = spout_alloc_in(spout__http_scope(ex), cap);
+	if (fields == NULL)
+		return NULL;
+	if (ex->fields_len > 0)
+		memcpy(fields, ex->fields, ex->fields_len);
+	ex->fields = fields;
+	ex->fields_cap = cap;
+	return fields + ex->fields_len;
+}
+
+int
+spout__http_add_header(struct spout__http_exchange *ex, struct spout_slice name,
+    struct spout_slice value)
+{
+	size_t need = name.len + value.len + 4;
+	char *to;
+	int r;
+
+	if (ex->head_sent)
+		return -EALREADY;
+	r = check_field(name, value);
+	if (r < 0)
+		return r;
+	if (name_is(name, "content-length"))
+		return set_promise(ex, value);
+	to = room_for_field(ex, need);
+	if (to == NULL)
+		return -ENOMEM;
+	to = put(to, name.data, name.len);
+	to = PUT(to, ": ");
+	to = put(to, value.data, value.len);
+	PUT(to, "\r\n");
+	ex->fields_len += need;
+	return 0;
+}
+
+static void
+remove_fields(struct spout__http_exchange *ex, struct spout_slice name)
+{
+	char *line = ex->fields, *end = ex->fields + ex->fields_len, *next, *colon;
+
+	while (line < end) {
+		next = (char *)memchr(line, '\n', (size_t)(end - line)) + 1;
+		colon = memchr(line, ':', (size_t)(next - line));
+		if (spout__http_same(spout_slice_of(line, (size_t)(colon - line)), name)) {
+			memmove(line, next, (size_t)(end - next));
+			end -= next - line;
+		} else {
+			line = next;
+		}
+	}
+	ex->fields_len = (size_t)(end - ex->fields);
+}
+
+int
+spout__http_set_header(struct spout__http_exchange *ex, struct spout_slice name,
+    struct spout_slice value)
+{
+	if (!ex->head_sent && ex->fields_len > 0)
+		remove_fields(ex, name);
+	return spout__http_add_header(ex, name, value);
+}
+
+int
+spout__http_set_status(struct spout__http_exchange *ex, int status)
+{
+	if (ex->head_sent)
+		return -EALREADY;
+	if (status < 200 || status > 599)
+		return -EINVAL;
+	ex->status = status;
+	return 0;
+}
+
+int
+spout__http_reset(struct spout__http_exchange *ex)
+{
+	if (ex->head_sent)
+		return -EALREADY;
+	ex->status = 200;
+	ex->fields_len = 0;
+	ex->promised = -1;
+	ex->written = 0;
+	spout__buffer_clear(&ex->out);
+	return 0;
+}
+
+/* --- the head ------------------------------------------------------------------------------- */
+
+static char *
+put_head_start(char *to, struct spout_loop *loop, int status)
+{
+	struct spout_slice line = spout__http_status_line(status);
+
+	to = put(to, line.data, line.len);
+	to = PUT(to, "Date: ");
+	to = put(to, spout_loop_http_date(loop), SPOUT__HTTP_DATE_LEN);
+	return PUT(to, "\r\n");
+}
+
+static void
+count_response(int status)
+{
+	spout__count((enum spout__counter)(SPOUT__C_RESPONSES_1XX + status / 100 - 1), 1);
+}
+
+/*
+ * Put the head into the stream's queue. `length` -1: not known. `body_room` more bytes are
+ * reserved behind it in one piece. Returns 0 or -errno.
+ */
+static int
+send_head(struct spout__http_exchange *ex, int64_t length, size_t body_room)
+{
+	struct spout__http_conn *conn = ex->conn;
+	char *begin = spout__stream_reserve(&conn->stream,
+	    256 + ex->fields_len + body_room), *to;
+
+	if (begin == NULL)
+		return -errno;
+	to = put_head_start(begin, ex->server->loop, ex->status);
+	if (ex->fields_len > 0)
+		to = put(to, ex->fields, ex->fields_len);
+	if (length >= 0 && !status_has_no_body(ex->status)) {
+		to = PUT(to, "Content-Length: ");
+		to = put_number(to, (uint64_t)length);
+		to = PUT(to, "\r\n");
+	} else if (length < 0 && !status_has_no_body(ex->status)) {
+		if (ex->head->minor == 1) {
+			ex->chunked = true;
+			to = PUT(to, "Transfer-Encoding: chunked\r\n");
+		} else {
+			ex->close_after = true; /* its end is the end of the connection */
+		}
+	}
+	if (!spout__conn_may_keep(conn)) {
+		conn->close_after = true;
+		to = PUT(to, "Connection: close\r\n");
+	} else if (ex->head->minor == 0) {
+		to = PUT(to, "Connection: keep-alive\r\n");
+	}
+	to = PUT(to, "\r\n");
+	spout__stream_commit(&conn->stream, (size_t)(to - begin));
+	ex->head_sent = true;
+	count_response(ex->status);
+	return 0;
+}
+
+/* --- the body --------------------------------------------------------------------------------- */
+
+static void
+writer_detach(struct spout__waker *waker)
+{
+	struct spout__http_exchange *ex = spout__coroutine_arg(waker->co);
+
+	ex->writer = NULL;
+}
+
+/* Suspend while the client takes less than we send. Returns 0 or -EPIPE. */
+static int
+wait_writable(struct spout__http_exchange *ex)
+{
+	if (ex->conn != NULL &&
+	    spout__stream_unsent(&ex->conn->stream) > SPOUT__CONN_UNSENT_HIGH)
+		spout__stream_flush(&ex->conn->stream);
+	while (ex->conn != NULL &&
+	    spout__stream_unsent(&ex->conn->stream) > SPOUT__CONN_UNSENT_HIGH) {
+		struct spout__waker waker = { .co = ex->co, .detach = writer_detach };
+
+		ex->writer = &waker;
+		spout__conn_set_deadline(ex->conn, ex->server->options.write_timeout_ms);
+		spout__wait(&waker, "a slow client");
+	}
+	return ex->conn != NULL ? 0 : -EPIPE;
+}
+
+/* Move what is buffered to the stream, as one chunk if the response is chunked. */
+static int
+emit(struct spout__http_exchange *ex)
+{
+	static const char hex[] = "0123456789abcdef";
+	struct spout__stream *stream = &ex->conn->stream;
+	size_t len = ex->out.len;
+	char *begin, *to;
+	int shift;
+
+	if (len == 0 || !sends_body(ex)) {
+		spout__buffer_clear(&ex->out);
+		return 0;
+	}
+	begin = to = spout__stream_reserve(stream, len + 16);
+	if (begin == NULL)
+		return -errno;
+	if (ex->chunked) {
+		for (shift = 16; shift > 0 && len >> shift == 0; shift -= 4)
+			continue;
+		for (; shift >= 0; shift -= 4)
+			*to++ = hex[len >> shift & 15];
+		to = PUT(to, "\r\n");
+	}
+	to = put(to, spout__buffer_at(&ex->out), len);
+	if (ex->chunked)
+		to = PUT(to, "\r\n");
+	spout__stream_commit(stream, (size_t)(to - begin));
+	ex->sent_body += len;
+	spout__buffer_clear(&ex->out);
+	return 0;
+}
+
+static int
+stream_out(struct spout__http_exchange *ex)
+{
+	int r = 0;
+
+	if (ex->conn == NULL)
+		return -EPIPE;
+	if (!ex->head_sent)
+		r = send_head(ex, ex->promised, 0);
+	if (r == 0)
+		r = emit(ex);
+	return r < 0 ? r : wait_writable(ex);
+}
+
+int
+spout__http_write(struct spout__http_exchange *ex, const void *data, size_t len)
+{
+	const char *from = data;
+	size_t n;
+	int r;
+
+	if (ex->finished)
+		return -EINVAL;
+	if (ex->promised >= 0 && len > (uint64_t)ex->promised - ex->written)
+		return -EMSGSIZE;
+	while (len > 0) {
+		n = SPOUT__RESPONSE_BUFFER - ex->out.len;
+		n = len < n ? len : n;
+		r = spout__buffer_append(&ex->out, from, n);
+		if (r < 0)
+			return r;
+		ex->written += n;
+		from += n;
+		len -= n;
+		if (len > 0 || (ex->head_sent && ex->out.len == SPOUT__RESPONSE_BUFFER)) {
+			r = stream_out(ex);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+int
+spout__http_flush(struct spout__http_exchange *ex)
+{
+	if (ex->finished)
+		return -EINVAL;
+	return stream_out(ex);
+}
+
+/* --- the end ------------------------------------------------------------------------------------ */
+
+static bool
+finish_buffered(struct spout__http_exchange *ex)
+{
+	int64_t length = (int64_t)ex->out.len;
+	size_t room = sends_body(ex) ? ex->out.len : 0;
+
+	if (ex->promised >= 0 && ex->promised != length) {
+		if (sends_body(ex)) {
+			spout_error_log("the handler promised %lld bytes and wrote %lld",
+			    (long long)ex->promised, (long long)length);
+			spout__http_reset(ex);
+			ex->status = 500;
+			length = 0;
+			room = 0;
+		} else {
+			length = ex->promised; /* HEAD, 304: what GET would have sent */
+		}
+	}
+	if (send_head(ex, length, room) < 0)
+		return false;
+	if (room > 0 && spout__stream_write(&ex->conn->stream, spout__buffer_at(&ex->out),
+	        room) < 0)
+		return false;
+	ex->sent_body = room;
+	return true;
+}
+
+bool
+spout__response_finish(struct spout__http_exchange *ex, bool failed)
+{
+	if (!ex->head_sent)
+		return finish_buffered(ex);
+	if (failed || emit(ex) < 0)
+		return false;
+	if (ex->promised >= 0 && ex->written != (uint64_t)ex->promised && sends_body(ex)) {
+		spout_error_log("the handler promised %lld bytes and wrote %llu",
+		    (long long)ex->promised, (unsigned long long)ex->written);
+		return false;
+	}
+	if (ex->chunked && sends_body(ex))
+		return spout__stream_write(&ex->conn->stream, "0\r\n\r\n", 5) == 0;
+	return true;
+}
+
+void
+spout__response_fault(struct spout__http_conn *conn, enum spout__http_fault fault)
+{
+	const struct spout__http_delegate *delegate = &conn->server->delegate;
+	int status = spout__http_faults[fault].status;
+	struct spout__buffer body;
+	char *begin, *to;
+
+	spout__buffer_init(&body, 16384);
+	delegate->on_fault(delegate->ctx, fault, &conn->peer.sa, &body);
+	begin = spout__stream_reserve(&conn->stream, 256 + body.len);
+	if (begin != NULL) {
+		to = put_head_start(begin, conn->server->loop, status);
+		to = PUT(to, "Content-Type: text/html; charset=UTF-8\r\nContent-Length: ");
+		to = put_number(to, body.len);
+		to = PUT(to, "\r\nConnection: close\r\n\r\n");
+		if (body.len > 0)
+			to = put(to, spout__buffer_at(&body), body.len);
+		spout__stream_commit(&conn->stream, (size_t)(to - begin));
+		count_response(status);
+	}
+	spout__buffer_release(&body);
+}
+
+/* --- looking at it --------------------------------------------------------------------------------- */
+
+int
+spout__http_status(const struct spout__http_exchange *ex)
+{
+	return ex->status;
+}
+
+bool
+spout__http_head_sent(const struct spout__http_exchange *ex)
+{
+	return ex->head_sent;
+}
+
+uint64_t
+spout__http_bytes_sent(const struct spout__http_exchange *ex)
+{
+	return ex->sent_body;
+}
+
+void
+spout__http_close_after(struct spout__http_exchange *ex)
+{
+	ex->close_after = true;
+}

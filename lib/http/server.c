@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* The HTTP server: listeners, limits, draining: see server.h. Loop thread. */
+#include "config.h"
+
+#include "http/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "http/conn.h"
+
+void
+spout__http_options_init(struct spout__http_options *options)
+{
+	*options = (struct spout__http_options){
+		.limits = { .max_head_bytes = 16384, .max_line_bytes = 8192, .max_fields = 100 },
+		.head_timeout_ms = 10000,
+		.idle_timeout_ms = 75000,
+		.body_timeout_ms = 30000,
+		.min_body_rate = 240,
+		.write_timeout_ms = 30000,
+		.request_timeout_ms = 30000,
+		.max_body_bytes = 1u << 20,
+		.max_connections = 10000,
+		.drain_idle_ms = 300,
+	};
+}
+
+static struct spout__http_conn *
+conn_of_link(struct spout__list *link)
+{
+	return spout__container_of(link, struct spout__http_conn, link);
+}
+
+static struct spout__http_listener *
+listener_of_link(struct spout__list *link)
+{
+	return spout__container_of(link, struct spout__http_listener, link);
+}
+
+/* --- accepting ----------------------------------------------------------------------- */
+
+static void
+on_accept(void *ctx, int fd, const struct sockaddr *peer, socklen_t peer_len)
+{
+	struct spout__http_listener *listener = ctx;
+
+	if (spout__conn_new(listener->server, fd, peer, peer_len) < 0)
+		close(fd);
+}
+
+/* Make room by closing the connection that has been idle longest. */
+static bool
+on_pressure(void *ctx)
+{
+	struct spout__http_listener *listener = ctx;
+	struct spout__list *idle = &listener->server->idle;
+	struct spout__http_conn *conn;
+
+	if (spout__list_empty(idle))
+		return false;
+	conn = conn_of_link(idle->next);
+	if (spout__stream_unsent(&conn->stream) > 0)
+		return false; /* answered in this very turn */
+	spout__conn_close(conn);
+	return true;
+}
+
+static bool
+may_accept(void *ctx)
+{
+	struct spout__http_listener *listener = ctx;
+	struct spout__http_server *server = listener->server;
+
+	if (server->n_conns >= server->options.max_connections && !on_pressure(ctx))
+		return false;
+	return listener->may_accept == NULL || listener->may_accept(listener->ctx);
+}
+
+int
+spout__http_server_listen(struct spout__http_server *server, int fd, bool shared,
+    bool (*may_accept_fn)(void *ctx), void *ctx)
+{
+	struct spout__http_listener *listener = calloc(1, sizeof(*listener));
+	struct spout__acceptor_options options = { .burst = shared ? 1 : 64,
+		.on_accept = on_accept, .may_accept = may_accept, .on_pressure = on_pressure,
+		.ctx = listener };
+
+	if (listener == NULL)
+		return -ENOMEM;
+	listener->server = server;
+	listener->may_accept = may_accept_fn;
+	listener->ctx = ctx;
+	listener->acceptor = spout__acceptor_new(server->loop, fd, &options);
+	if (listener->acceptor == NULL) {
+		free(listener);
+		return -errno;
+	}
+	spout__list_push(&server->listeners, &listener->link);
+	return 0;
+}
+
+int
+spout__http_server_adopt(struct spout__http_server *server, int fd,
+    const struct sockaddr *peer, socklen_t peer_len)
+{
+	return spout__conn_new(server, fd, peer, peer_len);
+}
+
+/* --- draining -------------------------------------------------------------------------- */
+
+void
+spout__server_conn_gone(struct spout__http_server *server)
+{
+	struct spout__list *node;
+	spout_callback_fn drained = server->drained;
+
+	if (!server->draining) {
+		if (server->n_conns + 1 == server->options.max_connections)
+			spout__list_for_each(node, &server->listeners)
+				spout__acceptor_resume(listener_of_link(node)->acceptor);
+		return;
+	}
+	if (server->n_conns > 0 || drained == NULL || server->freeing)
+		return;
+	server->drained = NULL;
+	drained(server->drained_arg);
+}
+
+static void
+drain_conns(struct spout__list *list, bool close_idle)
+{
+	struct spout__list *node, *next;
+
+	spout__list_for_each_safe(node, next, list)
+		spout__conn_drain(conn_of_link(node), close_idle);
+}
+
+static void
+on_drain_timer(struct spout__timer *timer)
+{
+	struct spout__http_server *server =
+	    spout__container_of(timer, struct spout__http_server, drain_timer);
+
+	drain_conns(&server->idle, true);
+	if (!spout__list_empty(&server->idle))
+		spout__timer_start_at(server->loop, timer,
+		    spout__loop_after_ms(server->loop, 50));
+}
+
+void
+spout__http_server_drain(struct spout__http_server *server, spout_callback_fn done, void *arg)
+{
+	struct spout__list *node;
+
+	if (server->draining)
+		return;
+	spout__list_for_each(node, &server->listeners) {
+		spout__acceptor_take_all(listener_of_link(node)->acceptor);
+		spout__acceptor_stop(listener_of_link(node)->acceptor);
+	}
+	server->draining = true;
+	server->drained = done;
+	server->drained_arg = arg;
+	drain_conns(&server->idle, false);
+	drain_conns(&server->busy, false);
+	spout__timer_start_at(server->loop, &server->drain_timer,
+	    spout__loop_after_ms(server->loop, server->options.drain_idle_ms));
+	if (server->n_conns == 0) {
+		server->drained = NULL;
+		done(arg);
+	}
+}
+
+/* --- life -------------------------------------------------------------------------------- */
+
+struct spout__http_server *
+spout__http_server_new(struct spout_loop *loop, const struct spout__http_options *options,
+    const struct spout__http_delegate *delegate)
+{
+	struct spout__http_server *server = calloc(1, sizeof(*server));
+
+	if (server == NULL)
+		return NULL;
+	server->loop = loop;
+	server->options = *options;
+	server->delegate = *delegate;
+	spout__list_init(&server->idle);
+	spout__list_init(&server->busy);
+	spout__list_init(&server->listeners);
+	spout__timer_init(&server->drain_timer, on_drain_timer);
+	return server;
+}
+
+void
+spout__http_server_free(struct spout__http_server *server)
+{
+	if (server == NULL)
+		return;
+	server->freeing = server->draining = true;
+	while (!spout__list_empty(&server->listeners)) {
+		struct spout__http_listener *listener =
+		    listener_of_link(spout__list_pop(&server->listeners));
+
+		spout__acceptor_free(listener->acceptor);
+		free(listener);
+	}
+	while (!spout__list_empty(&server->idle))
+		spout__conn_close(conn_of_link(server->idle.next));
+	while (!spout__list_empty(&server->busy))
+		spout__conn_close(conn_of_link(server->busy.next));
+	spout__timer_stop(&server->drain_timer);
+	free(server);
+}
+
+unsigned
+spout__http_server_connections(const struct spout__http_server *server)
+{
+	return server->n_conns;
+}
