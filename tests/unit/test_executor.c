@@ -32,6 +32,7 @@ struct ending {
 	int error;
 	char reason[200];
 	bool stop_loop;
+	struct spout_future *on_left, *on_gone; /* completed then, if set */
 };
 
 static struct spout_loop *loop;
@@ -44,6 +45,8 @@ note_exit(struct spout_coroutine *co, const struct spout__outcome *outcome)
 	ending->left = true;
 	ending->error = outcome->error;
 	snprintf(ending->reason, sizeof(ending->reason), "%s", outcome->reason);
+	if (ending->on_left != NULL)
+		spout_future_set_result(ending->on_left, ending);
 }
 
 static void
@@ -54,6 +57,8 @@ note_gone(void *arg)
 	ending->gone = true;
 	if (ending->stop_loop)
 		spout_loop_stop(loop);
+	if (ending->on_gone != NULL)
+		spout_future_set_result(ending->on_gone, ending);
 }
 
 static struct spout_coroutine *
@@ -615,6 +620,7 @@ cancel_hook_is_called_for_a_running_job_only(void)
 
 #define TRIALS 10000
 #define TRIAL_BYTES 512
+#define TRIAL_WRITES 20000 /* after the cancellation: longer than all else takes */
 
 struct trial {
 	struct spout_coroutine *co;
@@ -644,7 +650,7 @@ scribble_job(void *arg)
 
 	if (spout_loop_post(loop, trial_cancel, scribble->trial) != 0)
 		return -ENOMEM;
-	for (i = 0; after < 4 * TRIAL_BYTES; i++) {
+	for (i = 0; after < TRIAL_WRITES; i++) {
 		scribble->bytes[i % TRIAL_BYTES] = (unsigned char)i;
 		if (spout_job_cancelled())
 			after++;
@@ -680,6 +686,24 @@ trial_canary(void *arg)
 }
 
 static void
+trial_run(struct trial *trial, int *damaged)
+{
+	struct spout_future left, victim_gone, canary_gone;
+	struct ending canary = { .on_gone = &canary_gone };
+
+	spout__future_init(&left, spout_scope_current(), NULL);
+	spout__future_init(&victim_gone, spout_scope_current(), NULL);
+	spout__future_init(&canary_gone, spout_scope_current(), NULL);
+	trial->ending.on_left = &left;
+	trial->ending.on_gone = &victim_gone;
+	trial->co = start(trial_victim, trial, 0, &trial->ending);
+	spout_await(&left);
+	start(trial_canary, damaged, 0, &canary);
+	spout_await(&canary_gone);
+	spout_await(&victim_gone);
+}
+
+static void
 stack_pinned(void *arg)
 {
 	int i, damaged = 0, early = 0;
@@ -688,19 +712,8 @@ stack_pinned(void *arg)
 	shared_pool = spout_pool_new("scribblers", .min_threads = 2);
 	for (i = 0; i < TRIALS; i++) {
 		struct trial trial = { .returned = false };
-		struct ending canary;
 
-		trial.co = start(trial_victim, &trial, 0, &trial.ending);
-		while (!trial.ending.gone) {
-			canary = (struct ending){ .left = false };
-			if (trial.ending.left)
-				start(trial_canary, &damaged, 0, &canary);
-			else
-				canary.gone = true;
-			spout_yield();
-			while (!canary.gone)
-				spout_yield();
-		}
+		trial_run(&trial, &damaged);
 		if (!atomic_load(&trial.returned))
 			early++;
 	}
