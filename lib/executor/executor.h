@@ -7,7 +7,7 @@
  *
  *   submit --refused--> (nothing happened)
  *     |
- *   QUEUED --cancel, pool closed--------------> on_done(-ECANCELED or -ETIMEDOUT), at once
+ *   QUEUED --cancel, pool closed--------------> on_done(-ECANCELED or -ETIMEDOUT) at once
  *     |
  *   RUNNING --deadline had passed, not run----> on_done(-ETIMEDOUT)
  *     |   cancel: spout_job_cancelled() becomes true, on_cancel(arg) is called
@@ -29,7 +29,7 @@
 enum spout__job_state {
 	SPOUT__JOB_IDLE,    /* not submitted, or over */
 	SPOUT__JOB_QUEUED,
-	SPOUT__JOB_RUNNING, /* in the hands of a thread until the loop has seen its result */
+	SPOUT__JOB_RUNNING, /* taken by a thread; until the loop has seen its result */
 	SPOUT__JOB_EXPIRED, /* the same, but not run */
 };
 
@@ -41,10 +41,10 @@ struct spout__job {
 	const char *name;            /* static text, for messages */
 	struct spout_scope *scope;   /* pinned while the job lives; NULL: none */
 	uint64_t deadline_ms;        /* not run after this loop time; 0: none */
-	/* The job is over, see `result`. Loop thread. The job may be freed or used again. */
+	/* The job is over, see `result`; it may be freed or used again. Loop thread. */
 	void (*on_done)(struct spout__job *job);
-	/* Ask a job that is no longer queued to stop; NULL: the flag only. Loop thread, once,
-	 * before on_done(). fn(arg) may be about to begin, running, or have returned. */
+	/* Ask a job that is no longer queued to stop; NULL: the flag only. Loop thread,
+	 * once, before on_done(). fn(arg) may be about to begin, running, or over. */
 	void (*on_cancel)(void *arg);
 
 	int result;                  /* for on_done(): fn's, or -ECANCELED, -ETIMEDOUT */

@@ -45,9 +45,9 @@ pool_admit(struct spout_pool *pool, uint64_t now_ns)
 		return -ECANCELED;
 	if (pool->stats.queued >= options->max_queued)
 		return -ENOBUFS;
-	if (options->max_wait_ms != 0 && pool->stats.queued > 0
-	    && spout__pool_oldest_wait_ns(pool, now_ns)
-	        >= options->max_wait_ms * UINT64_C(1000000))
+	if (options->max_wait_ms != 0 && pool->stats.queued > 0 &&
+	    spout__pool_oldest_wait_ns(pool, now_ns) >=
+		options->max_wait_ms * UINT64_C(1000000))
 		return -ENOBUFS;
 	return 0;
 }
@@ -79,7 +79,8 @@ pool_enqueue(struct spout_pool *pool, struct spout__job *job, uint64_t now_ns)
 }
 
 static void
-pool_wake_or_grow(struct spout_pool *pool, struct spout__pool_thread *thread, bool may_grow)
+pool_wake_or_grow(
+    struct spout_pool *pool, struct spout__pool_thread *thread, bool may_grow)
 {
 	if (thread != NULL)
 		pthread_cond_signal(&thread->wake);
@@ -139,7 +140,8 @@ spout__job_refusal(int error)
 static bool
 pool_must_grow(struct spout_pool *pool, uint64_t *ret_left_ms)
 {
-	uint64_t waited_ms = spout__pool_oldest_wait_ns(pool, spout__clock_ns()) / 1000000;
+	uint64_t waited_ms =
+	    spout__pool_oldest_wait_ns(pool, spout__clock_ns()) / 1000000;
 	uint64_t limit_ms = pool->options.grow_after_ms;
 
 	*ret_left_ms = waited_ms < limit_ms ? limit_ms - waited_ms : limit_ms;
@@ -155,21 +157,24 @@ spout__pool_grow(struct spout__timer *timer)
 	int error;
 
 	pthread_mutex_lock(&pool->lock);
-	waiting = pool->stats.queued > 0 && pool->stats.threads < pool->options.max_threads;
+	waiting =
+	    pool->stats.queued > 0 && pool->stats.threads < pool->options.max_threads;
 	grow = pool_must_grow(pool, &again_ms) && waiting;
 	pthread_mutex_unlock(&pool->lock);
 	if (!waiting)
 		return;
 	error = grow ? spout__thread_start(pool) : 0;
 	if (error != 0) {
-		spout_debug("pool %s: no further thread: %s", pool->name, strerror(-error));
+		spout_debug(
+		    "pool %s: no further thread: %s", pool->name, strerror(-error));
 		again_ms = GROW_RETRY_MS;
 	} else if (grow) {
 		pthread_mutex_lock(&pool->lock);
 		pool->stats.grown++;
 		pthread_mutex_unlock(&pool->lock);
 	}
-	spout__timer_start_at(pool->loop, timer, spout__loop_after_ms(pool->loop, again_ms));
+	spout__timer_start_at(
+	    pool->loop, timer, spout__loop_after_ms(pool->loop, again_ms));
 }
 
 /* The end of every job that was submitted. */
@@ -192,9 +197,9 @@ void
 spout__job_posted(struct spout__post *post)
 {
 	struct spout__job *job = spout__container_of(post, struct spout__job, post);
+	bool expired = job->state == SPOUT__JOB_EXPIRED;
 
-	spout__count(job->state == SPOUT__JOB_EXPIRED ? SPOUT__C_JOBS_EXPIRED
-	    : SPOUT__C_JOBS_COMPLETED, 1);
+	spout__count(expired ? SPOUT__C_JOBS_EXPIRED : SPOUT__C_JOBS_COMPLETED, 1);
 	job->state = SPOUT__JOB_IDLE;
 	job_over(job);
 }
@@ -223,7 +228,8 @@ pool_dequeue(struct spout_pool *pool, struct spout__job *job)
 static void
 job_drop(struct spout__job *job, int result)
 {
-	spout__count(result == -ETIMEDOUT ? SPOUT__C_JOBS_EXPIRED : SPOUT__C_JOBS_CANCELLED, 1);
+	spout__count(
+	    result == -ETIMEDOUT ? SPOUT__C_JOBS_EXPIRED : SPOUT__C_JOBS_CANCELLED, 1);
 	job->result = result;
 	job_over(job);
 }

@@ -2,10 +2,10 @@
 /*
  * The pools of a loop: make, find, look into, close.
  *
- *   OPEN --spout_pool_close()--> CLOSED --all threads joined--> JOINED --last job--> freed
+ *   OPEN --spout_pool_close()--> CLOSED --threads joined--> JOINED --last job--> freed
  *
- * A pool outlives the joining of its threads by the results that the loop has not run yet:
- * they still count in it. A pool is found by its name until it is joined.
+ * A pool outlives the joining of its threads by the results that the loop has not run
+ * yet: they still count in it. A pool is found by its name until it is joined.
  */
 #include "config.h"
 
@@ -78,7 +78,8 @@ executor_free(void *object)
 	struct spout__list *pools = object, *it, *tmp;
 
 	spout__list_for_each_safe(it, tmp, pools) {
-		struct spout_pool *pool = spout__container_of(it, struct spout_pool, link);
+		struct spout_pool *pool =
+		    spout__container_of(it, struct spout_pool, link);
 
 		/* Keep it from being freed below, whatever is still owed to it. */
 		pool->unfinished++;
@@ -112,7 +113,8 @@ spout_pool_get(const char *name)
 	if (pools == NULL)
 		return NULL;
 	spout__list_for_each(it, pools) {
-		struct spout_pool *pool = spout__container_of(it, struct spout_pool, link);
+		struct spout_pool *pool =
+		    spout__container_of(it, struct spout_pool, link);
 
 		if (!pool->joined && strcmp(pool->name, name) == 0)
 			return pool;
@@ -139,15 +141,16 @@ options_complete(const struct spout_pool_options *from, struct spout_pool_option
 		o.grow_after_ms = 5;
 	if (o.retire_after_ms == 0)
 		o.retire_after_ms = 30000;
-	if (o.max_threads < o.min_threads || o.max_threads > MAX_THREADS || o.nice < -20
-	    || o.nice > 19)
+	if (o.max_threads < o.min_threads || o.max_threads > MAX_THREADS ||
+	    o.nice < -20 || o.nice > 19)
 		return -EINVAL;
 	*ret = o;
 	return 0;
 }
 
 static struct spout_pool *
-pool_alloc(struct spout_loop *loop, const char *name, const struct spout_pool_options *options)
+pool_alloc(
+    struct spout_loop *loop, const char *name, const struct spout_pool_options *options)
 {
 	struct spout_pool *pool =
 	    calloc(1, sizeof(*pool) + options->max_threads * sizeof(pool->threads[0]));
@@ -165,7 +168,7 @@ pool_alloc(struct spout_loop *loop, const char *name, const struct spout_pool_op
 	spout__list_init(&pool->queue);
 	spout__list_init(&pool->idle);
 	spout__timer_init(&pool->grow, spout__pool_grow);
-	/* The lock is held for some tens of nanoseconds: spin a little before sleeping. */
+	/* The lock is held for tens of nanoseconds: spin a little before sleeping. */
 	pthread_mutexattr_init(&attr);
 	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
 	pthread_mutex_init(&pool->lock, &attr);
@@ -194,8 +197,8 @@ spout_pool_new_with(const char *name, const struct spout_pool_options *options)
 	struct spout__list *pools;
 	int error;
 
-	if (loop == NULL || name == NULL || *name == '\0'
-	    || options_complete(options, &complete) < 0) {
+	if (loop == NULL || name == NULL || *name == '\0' ||
+	    options_complete(options, &complete) < 0) {
 		spout_warning("spout_pool_new: wrong options, or not on a loop's thread");
 		errno = EINVAL;
 		return NULL;
@@ -271,8 +274,9 @@ pool_wait_empty(struct spout_pool *pool, uint64_t until_ns)
 
 	pthread_mutex_lock(&pool->lock);
 	while (pool->stats.threads > 0 && error != ETIMEDOUT)
-		error = until_ns == SPOUT_FOREVER ? pthread_cond_wait(&pool->empty, &pool->lock)
-		    : pthread_cond_timedwait(&pool->empty, &pool->lock, &until);
+		error = until_ns == SPOUT_FOREVER
+		            ? pthread_cond_wait(&pool->empty, &pool->lock)
+		            : pthread_cond_timedwait(&pool->empty, &pool->lock, &until);
 	empty = pool->stats.threads == 0;
 	pthread_mutex_unlock(&pool->lock);
 	return empty;
@@ -314,7 +318,8 @@ deadline_ns(uint64_t ms)
 {
 	uint64_t now_ns = spout__clock_ns();
 
-	return ms < (SPOUT_FOREVER - now_ns) / 1000000 ? now_ns + ms * 1000000 : SPOUT_FOREVER;
+	return ms < (SPOUT_FOREVER - now_ns) / 1000000 ? now_ns + ms * 1000000
+	                                               : SPOUT_FOREVER;
 }
 
 int
@@ -336,19 +341,22 @@ spout_pool_close(struct spout_pool *pool, uint64_t deadline_ms)
 static bool
 default_pool(const char *name, unsigned min_threads, unsigned max_threads, int niceness)
 {
-	return max_threads == 0 || spout_pool_new(name, .min_threads = min_threads,
-	    .max_threads = max_threads, .nice = niceness) != NULL;
+	return max_threads == 0 ||
+	       spout_pool_new(name, .min_threads = min_threads,
+		   .max_threads = max_threads, .nice = niceness) != NULL;
 }
 
 int
-spout__executor_start(struct spout_loop *loop, const struct spout__executor_options *options)
+spout__executor_start(
+    struct spout_loop *loop, const struct spout__executor_options *options)
 {
+	const struct spout__executor_options *o = options;
 	int error;
 
 	spout__loop_check_thread(loop, "spout__executor_start");
-	if (default_pool("cpu", options->cpu_threads, options->cpu_threads, NICE_OF_CPU)
-	    && default_pool("blocking", options->blocking_min, options->blocking_max, 0)
-	    && default_pool("db", options->db_threads, options->db_threads, 0))
+	if (default_pool("cpu", o->cpu_threads, o->cpu_threads, NICE_OF_CPU) &&
+	    default_pool("blocking", o->blocking_min, o->blocking_max, 0) &&
+	    default_pool("db", o->db_threads, o->db_threads, 0))
 		return 0;
 	error = errno;
 	spout__executor_stop(loop, SPOUT_FOREVER);
@@ -369,7 +377,8 @@ spout__executor_stop(struct spout_loop *loop, uint64_t deadline_ms)
 	spout__list_for_each(it, pools)
 		pool_shut(spout__container_of(it, struct spout_pool, link));
 	spout__list_for_each_safe(it, tmp, pools) {
-		struct spout_pool *pool = spout__container_of(it, struct spout_pool, link);
+		struct spout_pool *pool =
+		    spout__container_of(it, struct spout_pool, link);
 
 		if (!pool->joined && pool_join(pool, until_ns) < 0)
 			error = -ETIMEDOUT;

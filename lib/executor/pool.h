@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A pool of threads: what the loop's side (pool.c, job.c) and the threads' side (thread.c)
- * share. `lock` guards what both touch; the rest belongs to the loop's thread.
+ * A pool of threads: what the loop's side (pool.c, job.c) and the threads' side
+ * (thread.c) share. `lock` guards what both touch; the rest belongs to the loop's thread.
  */
 #ifndef SPOUT_EXECUTOR_POOL_H
 #define SPOUT_EXECUTOR_POOL_H
@@ -17,7 +17,11 @@
 /*
  *   UNUSED --spawn--> ALIVE --retires, or its pool closes--> EXITED --join--> UNUSED
  */
-enum spout__thread_state { SPOUT__THREAD_UNUSED, SPOUT__THREAD_ALIVE, SPOUT__THREAD_EXITED };
+enum spout__thread_state {
+	SPOUT__THREAD_UNUSED,
+	SPOUT__THREAD_ALIVE,
+	SPOUT__THREAD_EXITED,
+};
 
 struct spout__pool_thread {
 	struct spout_pool *pool;
@@ -47,7 +51,7 @@ struct spout_pool {
 
 	/* Loop thread. */
 	size_t unfinished;         /* submitted jobs whose on_done() has not run */
-	struct spout__timer grow;  /* pending while a job waits and a thread may be added */
+	struct spout__timer grow;  /* pending while a job waits and a thread may come */
 	bool joined;               /* closed, no thread left: freed with the last job */
 
 	struct spout__pool_thread threads[]; /* options.max_threads */

@@ -28,7 +28,8 @@ run_on_done(struct spout__job *job)
 	char reason[160];
 
 	if (job->result >= 0) {
-		spout__future_complete(&run->future, 0, (void *)(intptr_t)job->result, NULL);
+		spout__future_complete(
+		    &run->future, 0, (void *)(intptr_t)job->result, NULL);
 		return;
 	}
 	snprintf(reason, sizeof(reason), "job %s: %s", job->name, strerror(-job->result));
@@ -64,7 +65,8 @@ spout_try_run_on_at(struct spout_pool *pool, spout_job_fn fn, void *arg, const c
 	int error = run_submit(&run, co, pool, fn, arg, name);
 
 	if (error != 0)
-		return spout__co_error(error, "job %s: %s", name, spout__job_refusal(error));
+		return spout__co_error(
+		    error, "job %s: %s", name, spout__job_refusal(error));
 	spout__future_init(&run.future, run.job.scope, run_on_cancel);
 	run.future.type = run_type;
 	error = spout_try_await(&run.future);
@@ -82,11 +84,12 @@ spout_run_on_at(struct spout_pool *pool, spout_job_fn fn, void *arg, const char 
 }
 
 struct spout_future *
-spout_run_on_async_at(struct spout_pool *pool, spout_job_fn fn, void *arg, const char *name)
+spout_run_on_async_at(
+    struct spout_pool *pool, spout_job_fn fn, void *arg, const char *name)
 {
 	struct spout_coroutine *co = spout__co_must("spout_run_async");
-	struct run *run = spout__future_alloc(spout__coroutine_scope(co), sizeof(*run),
-	    run_on_cancel);
+	struct run *run =
+	    spout__future_alloc(spout__coroutine_scope(co), sizeof(*run), run_on_cancel);
 	char reason[160];
 	int error;
 
@@ -95,7 +98,8 @@ spout_run_on_async_at(struct spout_pool *pool, spout_job_fn fn, void *arg, const
 	run->future.type = run_type;
 	error = run_submit(run, co, pool, fn, arg, name);
 	if (error != 0) {
-		snprintf(reason, sizeof(reason), "job %s: %s", name, spout__job_refusal(error));
+		snprintf(reason, sizeof(reason), "job %s: %s", name,
+		    spout__job_refusal(error));
 		spout__future_complete(&run->future, error, NULL, reason);
 	}
 	return &run->future;

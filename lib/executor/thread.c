@@ -22,20 +22,11 @@
 
 #include <spout/log.h>
 
+#include "async/sanitizer.h"
 #include "base/clock.h"
 #include "base/stats.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define THREAD_STACK_BYTES (4u << 20)
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-#define THREAD_STACK_BYTES (4u << 20)
-#endif
-#endif
-#ifndef THREAD_STACK_BYTES
-#define THREAD_STACK_BYTES (256u << 10)
-#endif
+#define THREAD_STACK_BYTES (SPOUT__SANITIZED ? 4u << 20 : 256u << 10)
 
 /* What this thread runs; NULL on threads of nobody's pool and between jobs. */
 static __thread struct spout__job *current_job;
@@ -43,8 +34,8 @@ static __thread struct spout__job *current_job;
 bool
 spout_job_cancelled(void)
 {
-	return current_job != NULL
-	    && atomic_load_explicit(&current_job->cancelled, memory_order_relaxed);
+	return current_job != NULL &&
+	       atomic_load_explicit(&current_job->cancelled, memory_order_relaxed);
 }
 
 static void
@@ -72,7 +63,8 @@ thread_take(struct spout__pool_thread *self)
 	job->state = SPOUT__JOB_RUNNING;
 	if (job->deadline_ms != 0 && self->now_ns / 1000000 >= job->deadline_ms)
 		job->state = SPOUT__JOB_EXPIRED;
-	wait_us = self->now_ns > job->queued_ns ? (self->now_ns - job->queued_ns) / 1000 : 0;
+	wait_us =
+	    self->now_ns > job->queued_ns ? (self->now_ns - job->queued_ns) / 1000 : 0;
 	pool->stats.wait_us_total += wait_us;
 	pool->stats.wait_us[spout__bucket_of_us(wait_us, POOL_BUCKETS)]++;
 	pool->stats.queued--;
@@ -145,8 +137,8 @@ thread_wait(struct spout__pool_thread *self)
 
 	if (pool->stats.threads <= pool->options.min_threads)
 		return pthread_cond_wait(&self->wake, &pool->lock);
-	until = spout__pool_timespec(spout__clock_ns()
-	    + pool->options.retire_after_ms * UINT64_C(1000000));
+	until = spout__pool_timespec(
+	    spout__clock_ns() + pool->options.retire_after_ms * UINT64_C(1000000));
 	return pthread_cond_timedwait(&self->wake, &pool->lock, &until);
 }
 
@@ -184,9 +176,9 @@ thread_prepare(struct spout__pool_thread *self)
 	snprintf(name, sizeof(name) - digits, "spout-%s", pool->name);
 	memcpy(name + strlen(name), number, digits + 1);
 	pthread_setname_np(pthread_self(), name);
-	/* Linux: PRIO_PROCESS with a thread's id sets the niceness of that thread alone. */
-	if (pool->options.nice != 0
-	    && setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), pool->options.nice) < 0)
+	/* Linux: with a thread's id this sets the niceness of that thread alone. */
+	if (pool->options.nice != 0 &&
+	    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), pool->options.nice) < 0)
 		spout_debug("pool %s: niceness %d: %s", pool->name, pool->options.nice,
 		    strerror(errno));
 }

@@ -31,6 +31,11 @@ tests_unit_test_options_SOURCES = tests/unit/test_options.c $(UNIT_SOURCES)
 tests_unit_test_options_LDADD = $(UNIT_LIBS)
 
 check_PROGRAMS += tests/unit/test_executor
-tests_unit_test_executor_SOURCES = tests/unit/test_executor.c $(UNIT_SOURCES)
+tests_unit_test_executor_SOURCES = tests/unit/test_executor.c \
+	tests/unit/executor_help.c tests/unit/executor_help.h $(UNIT_SOURCES)
 tests_unit_test_executor_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_pool
+tests_unit_test_pool_SOURCES = tests/unit/test_pool.c \
+	tests/unit/executor_help.c tests/unit/executor_help.h $(UNIT_SOURCES)
+tests_unit_test_pool_LDADD = $(UNIT_LIBS)
 endif

@@ -36,11 +36,11 @@ typedef int (*spout_job_fn)(void *arg);
 struct spout_pool_options {
 	size_t size;            /* sizeof this struct, set by the macro */
 	unsigned min_threads;   /* started at once; at least 1 [1] */
-	unsigned max_threads;   /* grown to when jobs wait longer than grow_after_ms [min] */
+	unsigned max_threads;   /* grown to while jobs wait grow_after_ms [min_threads] */
 	unsigned max_queued;    /* more are refused with -ENOBUFS [1024] */
-	unsigned max_wait_ms;   /* refuse (-ENOBUFS) while the oldest queued job waited this long; 0: never [0] */
+	unsigned max_wait_ms;   /* so are all while the oldest waited this long [never] */
 	unsigned grow_after_ms; /* [5] */
-	unsigned retire_after_ms; /* a thread above the minimum ends after this idle time [30000] */
+	unsigned retire_after_ms; /* an idle thread above the minimum ends [30000] */
 	int nice;               /* niceness of the threads [0] */
 };
 
@@ -59,9 +59,11 @@ SPOUT_API struct spout_pool *spout_pool_new_with(const char *name,
 /** The pool of this loop with that name, or NULL. Borrowed. */
 SPOUT_API struct spout_pool *spout_pool_get(const char *name);
 /**
- * Refuse new jobs, drop the queued ones (-ECANCELED), wait up to `deadline_ms` for the
- * running ones, join the threads, free the pool. Blocks the calling (loop) thread.
- * Returns 0, or -ETIMEDOUT when threads still run: the pool then stays, closed.
+ * Refuse new jobs, drop the queued ones (-ECANCELED), ask the running ones to stop and
+ * wait up to `deadline_ms` for them, join the threads, free the pool. Blocks the calling
+ * (loop) thread.
+ * Returns 0 (results of jobs may still be on their way to the loop), or -ETIMEDOUT when
+ * threads still run: the pool then stays, closed, and may be closed again.
  */
 SPOUT_API int spout_pool_close(struct spout_pool *pool, uint64_t deadline_ms);
 
@@ -96,12 +98,15 @@ SPOUT_API bool spout_job_cancelled(void);
 /** Figures of a pool. Times are totals since it was made. */
 struct spout_pool_stats {
 	unsigned threads, idle, queued, running;
-	uint64_t submitted, completed, refused, expired_unrun, cancelled_unrun, grown, retired;
+	uint64_t submitted, completed, refused, expired_unrun, cancelled_unrun;
+	uint64_t grown, retired;
 	uint64_t wait_us_total, run_us_total, oldest_wait_us;
 	uint64_t wait_us[24], run_us[24]; /* histograms: bucket i counts times < 2^i us */
 };
 
-SPOUT_API void spout_pool_get_stats(struct spout_pool *pool, struct spout_pool_stats *ret);
+/** Copy the figures of a pool. Any thread, while the pool is open. */
+SPOUT_API void spout_pool_get_stats(struct spout_pool *pool,
+    struct spout_pool_stats *ret);
 
 #ifdef __cplusplus
 }
