@@ -385,7 +385,7 @@ spout__conn_may_keep(const struct spout__http_conn *conn)
 	const struct spout__http_exchange *ex = conn->ex;
 
 	return ex->head->keep_alive && !ex->close_after && !conn->close_after &&
-	    !conn->server->draining && worth_draining(ex);
+	    !conn->server->draining && (ex->body_read_began || worth_draining(ex));
 }
 
 void
@@ -404,6 +404,8 @@ spout__conn_exchange_done(struct spout__http_conn *conn, bool cut)
 		return;
 	}
 	conn->ex = NULL;
+	if (!worth_draining(ex))
+		conn->close_after = true;
 	if (conn->close_after) {
 		conn->close_clean = body_done && conn->in.len == 0 && !ex->head->keep_alive;
 		conn_linger(conn);

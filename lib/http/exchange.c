@@ -272,6 +272,7 @@ spout__http_body_read(struct spout__http_exchange *ex)
 
 	if (!ex->plan.stream_body)
 		return spout_slice_of("", 0);
+	ex->body_read_began = true;
 	for (;;) {
 		if (ex->conn == NULL)
 			spout__co_leave(-EPIPE, 0, "the client is gone");

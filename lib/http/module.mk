@@ -9,8 +9,6 @@ lib_libspout_all_la_SOURCES += \
 	%D%/head.c %D%/head.h \
 	%D%/judge.c %D%/judge.h \
 	%D%/lex.c %D%/lex.h \
-	%D%/rules.c %D%/rules.h
-	%D%/precheck.c %D%/precheck.h \
 	%D%/reason.c %D%/reason.h \
 	%D%/response.c \
 	%D%/rules.c %D%/rules.h \

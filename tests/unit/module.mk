@@ -38,4 +38,7 @@ check_PROGRAMS += tests/unit/test_pool
 tests_unit_test_pool_SOURCES = tests/unit/test_pool.c \
 	tests/unit/executor_help.c tests/unit/executor_help.h $(UNIT_SOURCES)
 tests_unit_test_pool_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_http
+tests_unit_test_http_SOURCES = tests/unit/test_http.c $(UNIT_SOURCES)
+tests_unit_test_http_LDADD = $(UNIT_LIBS)
 endif

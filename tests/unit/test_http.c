@@ -1,0 +1,754 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HTTP server connections, raw bytes on a socket pair: framing, pipelining, keep-alive, limits,
+ * time-outs, the ways a connection ends. The delegate is a small one of our own.
+ */
+#include "config.h"
+
+#include "unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "async/async.h"
+#include "base/buffer.h"
+#include "http/server.h"
+
+static struct spout_loop *loop;
+static struct spout__http_server *server;
+static struct spout__http_options options;
+static struct spout_fd_handler *client_handler;
+static int client = -1;
+static char got[4 << 20];
+static size_t got_len, want_len;
+static bool got_eof, got_reset;
+static char events[256]; /* what the delegate saw */
+
+static void
+saw(const char *what)
+{
+	size_t n = strlen(events);
+
+	snprintf(events + n, sizeof(events) - n, "%s ", what);
+}
+
+/* --- handlers --------------------------------------------------------------------------- */
+
+static void
+write_text(struct spout__http_exchange *ex, const char *text)
+{
+	CU_ASSERT_EQUAL(spout__http_write(ex, text, strlen(text)), 0);
+}
+
+static void
+hello(struct spout__http_exchange *ex, void *arg)
+{
+	(void)arg;
+	write_text(ex, "hello");
+}
+
+static void
+length(struct spout__http_exchange *ex, void *arg)
+{
+	char text[32];
+
+	(void)arg;
+	snprintf(text, sizeof(text), "%zu", spout__http_body_buffered(ex).len);
+	write_text(ex, text);
+}
+
+static void
+echo(struct spout__http_exchange *ex, void *arg)
+{
+	struct spout_slice piece;
+
+	(void)arg;
+	while ((piece = spout__http_body_read(ex)).len > 0)
+		if (spout__http_write(ex, piece.data, piece.len) < 0)
+			return;
+}
+
+static void
+nap(struct spout__http_exchange *ex, void *arg)
+{
+	(void)arg;
+	spout_sleep(20);
+	write_text(ex, "woke");
+}
+
+static void
+forever(struct spout__http_exchange *ex, void *arg)
+{
+	(void)ex;
+	(void)arg;
+	spout_await(spout_future_new());
+}
+
+static void
+big(struct spout__http_exchange *ex, void *arg)
+{
+	char block[1000];
+	int i;
+
+	(void)arg;
+	memset(block, 'b', sizeof(block));
+	for (i = 0; i < 3000; i++)
+		if (spout__http_write(ex, block, sizeof(block)) < 0)
+			return;
+}
+
+static void
+parts(struct spout__http_exchange *ex, void *arg)
+{
+	(void)arg;
+	write_text(ex, "one");
+	CU_ASSERT_EQUAL(spout__http_flush(ex), 0);
+	CU_ASSERT_EQUAL(spout__http_set_status(ex, 404), -EALREADY);
+	write_text(ex, "three");
+}
+
+static void
+fails_late(struct spout__http_exchange *ex, void *arg)
+{
+	(void)arg;
+	write_text(ex, "part");
+	CU_ASSERT_EQUAL(spout__http_flush(ex), 0);
+	spout_fail_with(-EIO, "broken");
+}
+
+static void
+fails_early(struct spout__http_exchange *ex, void *arg)
+{
+	(void)arg;
+	write_text(ex, "discarded");
+	spout_fail_with(-EIO, "broken");
+}
+
+static void
+promises(struct spout__http_exchange *ex, void *arg)
+{
+	struct spout_slice name = spout_slice("Content-Length");
+
+	(void)arg;
+	CU_ASSERT_EQUAL(spout__http_add_header(ex, name, spout_slice("5")), 0);
+	CU_ASSERT_EQUAL(spout__http_write(ex, "123456", 6), -EMSGSIZE);
+	write_text(ex, "12345");
+}
+
+static void
+fields(struct spout__http_exchange *ex, void *arg)
+{
+	(void)arg;
+	CU_ASSERT_EQUAL(spout__http_set_status(ex, 201), 0);
+	CU_ASSERT_EQUAL(spout__http_set_status(ex, 99), -EINVAL);
+	CU_ASSERT_EQUAL(
+	    spout__http_add_header(ex, spout_slice("X-A"), spout_slice("1")), 0);
+	CU_ASSERT_EQUAL(
+	    spout__http_add_header(ex, spout_slice("X-B"), spout_slice("2")), 0);
+	CU_ASSERT_EQUAL(
+	    spout__http_set_header(ex, spout_slice("x-a"), spout_slice("3")), 0);
+	CU_ASSERT_EQUAL(spout__http_add_header(ex, spout_slice("X-C"),
+	    spout_slice("a\r\nX-Evil: 1")), -EINVAL);
+	CU_ASSERT_EQUAL(
+	    spout__http_add_header(ex, spout_slice("X D"), spout_slice("1")), -EINVAL);
+	CU_ASSERT_EQUAL(
+	    spout__http_add_header(ex, spout_slice("Date"), spout_slice("1")), -EINVAL);
+}
+
+static const struct {
+	const char *path;
+	void (*run)(struct spout__http_exchange *ex, void *arg);
+	bool stream, half_close;
+} table[] = {
+	{ "/hello", hello, false, false }, { "/length", length, false, false },
+	{ "/echo", echo, true, false }, { "/nap", nap, false, false },
+	{ "/nap-half", nap, false, true }, { "/forever", forever, false, false },
+	{ "/big", big, false, false }, { "/parts", parts, false, false },
+	{ "/fails-late", fails_late, false, false },
+	{ "/fails-early", fails_early, false, false },
+	{ "/promises", promises, false, false }, { "/fields", fields, false, false },
+	{ "/ignores-body", hello, true, false },
+};
+
+/* --- the delegate ------------------------------------------------------------------------- */
+
+static void
+on_head(void *ctx, struct spout__http_exchange *ex, const struct spout__http_head *head,
+    struct spout__http_plan *plan)
+{
+	size_t i;
+
+	(void)ctx;
+	(void)ex;
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (spout_slice_equal(head->path, table[i].path)) {
+			plan->run = table[i].run;
+			plan->stream_body = table[i].stream;
+			plan->half_close = table[i].half_close;
+			return;
+		}
+	abort();
+}
+
+static void
+on_exit_ex(void *ctx, struct spout__http_exchange *ex, const struct spout__outcome *outcome,
+    bool client_gone)
+{
+	(void)ctx;
+	if (client_gone) {
+		saw("gone");
+		return;
+	}
+	if (outcome->error == 0 || spout__http_reset(ex) < 0)
+		return;
+	CU_ASSERT_EQUAL(spout__http_set_status(ex, outcome->status ? outcome->status :
+	    outcome->error == -ETIMEDOUT ? 504 : 500), 0);
+	write_text(ex, outcome->reason);
+}
+
+static void
+on_finish(void *ctx, struct spout__http_exchange *ex)
+{
+	(void)ctx;
+	(void)ex;
+	saw("finish");
+}
+
+static void
+on_fault(void *ctx, enum spout__http_fault fault, const struct sockaddr *peer,
+    struct spout__buffer *body)
+{
+	(void)ctx;
+	(void)peer;
+	CU_ASSERT_EQUAL(spout__buffer_printf(body, "%s", spout__http_faults[fault].word), 0);
+}
+
+/* --- the client ------------------------------------------------------------------------------ */
+
+static void
+on_client(int fd, unsigned what, void *arg)
+{
+	ssize_t n = read(fd, got + got_len, sizeof(got) - 1 - got_len);
+
+	(void)what;
+	(void)arg;
+	if (n > 0) {
+		got_len += (size_t)n;
+		got[got_len] = '\0';
+	} else {
+		got_eof = true;
+		got_reset = n < 0;
+		spout_loop_remove_handler(client_handler);
+		client_handler = NULL;
+	}
+	if ((want_len > 0 && got_len >= want_len) || got_eof)
+		spout_loop_stop(loop);
+}
+
+static void
+gave_up(void *arg)
+{
+	(void)arg;
+	CU_FAIL("the server did not answer in time");
+	spout_loop_stop(loop);
+}
+
+static void
+stop(void *arg)
+{
+	(void)arg;
+	spout_loop_stop(loop);
+}
+
+static void
+begin(void)
+{
+	const struct spout__http_delegate delegate = { on_head, on_exit_ex, on_finish,
+		on_fault, NULL };
+	const struct sockaddr unknown = { .sa_family = AF_UNIX };
+	int fds[2];
+
+	loop = spout_loop_new();
+	server = spout__http_server_new(loop, &options, &delegate);
+	CU_ASSERT_EQUAL_FATAL(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+	client = fds[0];
+	CU_ASSERT_EQUAL_FATAL(
+	    spout__http_server_adopt(server, fds[1], &unknown, sizeof(unknown)), 0);
+	client_handler = spout_loop_add_handler(loop, client, SPOUT_READ, on_client, NULL);
+	got_len = 0;
+	got[0] = '\0';
+	got_eof = got_reset = false;
+	events[0] = '\0';
+}
+
+static void
+say_text(const char *text)
+{
+	CU_ASSERT_EQUAL(send(client, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+}
+
+static void
+say(const char *bytes, size_t len)
+{
+	CU_ASSERT_EQUAL(send(client, bytes, len, MSG_NOSIGNAL), (ssize_t)len);
+}
+
+/* Run the loop until `n` bytes have come (0: until the end). */
+static void
+await_bytes(size_t n)
+{
+	struct spout_timer *limit = spout_loop_call_later(loop, 5000, gave_up, NULL);
+
+	want_len = n;
+	if (!got_eof && (n == 0 || got_len < n))
+		CU_ASSERT_EQUAL(spout_loop_run(loop), 0);
+	if (CU_get_number_of_failures() == 0)
+		spout_loop_remove_timeout(limit);
+}
+
+static void
+run_for(uint64_t ms)
+{
+	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(loop, ms, stop, NULL));
+	want_len = 0;
+	CU_ASSERT_EQUAL(spout_loop_run(loop), 0);
+}
+
+static void
+end(void)
+{
+	spout_loop_remove_handler(client_handler);
+	client_handler = NULL;
+	close(client);
+	run_for(5);
+	spout__http_server_free(server);
+	run_for(5);
+	CU_ASSERT_EQUAL(spout__coroutines_alive(loop), 0);
+	spout_loop_free(loop);
+	spout__buffer_trim();
+}
+
+/* One conversation: send, wait for the end of the connection, leave the answer in got[]. */
+static void
+talk(const char *bytes)
+{
+	begin();
+	say_text(bytes);
+	await_bytes(0);
+	end();
+}
+
+static unsigned
+count(const char *needle)
+{
+	unsigned n = 0;
+	const char *at = got;
+
+	while ((at = strstr(at, needle)) != NULL) {
+		n++;
+		at += strlen(needle);
+	}
+	return n;
+}
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
+#define GET_CLOSE(path) "GET " path " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+#define STARTS(text) CU_ASSERT_EQUAL(strncmp(got, (text), strlen(text)), 0)
+#define HAS(text) CU_ASSERT_PTR_NOT_NULL(strstr(got, (text)))
+#define HAS_NOT(text) CU_ASSERT_PTR_NULL(strstr(got, (text)))
+
+/* --- tests -------------------------------------------------------------------------------------- */
+
+static void
+a_request_is_answered_and_the_connection_kept(void)
+{
+	begin();
+	say_text(GET("/hello"));
+	await_bytes(10);
+	STARTS("HTTP/1.1 200 OK\r\nDate: ");
+	HAS("Content-Length: 5\r\n");
+	HAS_NOT("Connection:");
+	HAS("\r\n\r\nhello");
+	say_text(GET_CLOSE("/hello"));
+	await_bytes(0);
+	CU_ASSERT_EQUAL(count("hello"), 2);
+	CU_ASSERT_EQUAL(count("Connection: close\r\n"), 1);
+	CU_ASSERT_FALSE(got_reset);
+	end();
+}
+
+static void
+http_1_0_closes_unless_asked_to_keep(void)
+{
+	talk("GET /hello HTTP/1.0\r\n\r\n");
+	HAS("Connection: close\r\n");
+	begin();
+	say_text("GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+	await_bytes(10);
+	HAS("Connection: keep-alive\r\n");
+	CU_ASSERT_FALSE(got_eof);
+	end();
+}
+
+static void
+pipelined_requests_are_answered_in_order(void)
+{
+	talk(GET("/nap") GET("/hello") "\r\n" GET("/parts") GET_CLOSE("/hello"));
+	CU_ASSERT_EQUAL(count("HTTP/1.1 200"), 4);
+	CU_ASSERT_TRUE(strstr(got, "woke") < strstr(got, "hello"));
+	HAS("3\r\none\r\n5\r\nthree\r\n0\r\n\r\nHTTP/1.1");
+	CU_ASSERT_STRING_EQUAL(events, "finish finish finish finish ");
+}
+
+static void
+hundreds_of_pipelined_requests_are_all_answered(void)
+{
+	static char many[300 * 64];
+	int i;
+
+	many[0] = '\0';
+	for (i = 0; i < 299; i++)
+		strcat(many, GET("/hello"));
+	strcat(many, GET_CLOSE("/hello"));
+	talk(many);
+	CU_ASSERT_EQUAL(count("hello"), 300);
+}
+
+static void
+every_split_of_a_request_gives_the_same_answer(void)
+{
+	static const char text[] = "POST /length HTTP/1.1\r\nHost: a\r\n"
+				   "Transfer-Encoding: chunked\r\n\r\n"
+				   "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: r\r\n\r\n" GET_CLOSE("/hello");
+	size_t i;
+
+	for (i = 1; i < sizeof(text) - 1; i += 3) {
+		begin();
+		say(text, i);
+		run_for(1);
+		say(text + i, sizeof(text) - 1 - i);
+		await_bytes(0);
+		HAS("\r\n\r\n5HTTP/1.1 200");
+		HAS("\r\n\r\nhello");
+		end();
+	}
+}
+
+static void
+a_streamed_body_is_echoed(void)
+{
+	static char text[300000];
+	int n = snprintf(text, 200,
+	    "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n");
+	size_t sent = 0, total = (size_t)n + 200000, i;
+
+	for (i = 0; i < 200000; i++)
+		text[(size_t)n + i] = (char)('a' + i % 26);
+	begin();
+	while (sent < total) {
+		ssize_t r = send(client, text + sent, total - sent, MSG_NOSIGNAL);
+
+		if (r > 0)
+			sent += (size_t)r;
+		run_for(1);
+	}
+	say_text(GET_CLOSE("/hello"));
+	await_bytes(0);
+	HAS("Transfer-Encoding: chunked\r\n");
+	HAS("\r\n0\r\n\r\nHTTP/1.1 200");
+	HAS("hello");
+	CU_ASSERT_TRUE(got_len > 200000);
+	end();
+}
+
+static void
+a_slow_reader_suspends_the_writer(void)
+{
+	begin();
+	spout_loop_remove_handler(client_handler);
+	say_text(GET_CLOSE("/big"));
+	run_for(30);
+	CU_ASSERT_EQUAL(spout__coroutines_alive(loop), 1);
+	client_handler = spout_loop_add_handler(loop, client, SPOUT_READ, on_client, NULL);
+	await_bytes(0);
+	CU_ASSERT_TRUE(got_len > 3000000);
+	CU_ASSERT_STRING_EQUAL(got + got_len - 7, "\r\n0\r\n\r\n");
+	end();
+}
+
+static void
+head_has_the_length_and_no_body(void)
+{
+	talk("HEAD /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+	HAS("Content-Length: 5\r\n");
+	CU_ASSERT_STRING_EQUAL(got + got_len - 4, "\r\n\r\n");
+}
+
+static void
+fields_are_checked_and_replaced(void)
+{
+	talk(GET_CLOSE("/fields"));
+	STARTS("HTTP/1.1 201 Created\r\n");
+	HAS("x-a: 3\r\n");
+	HAS("X-B: 2\r\n");
+	HAS_NOT("X-A: 1");
+	HAS_NOT("Evil");
+	HAS("Content-Length: 0\r\n");
+}
+
+static void
+a_promised_length_is_kept(void)
+{
+	talk(GET_CLOSE("/promises"));
+	HAS("Content-Length: 5\r\n");
+	HAS("\r\n\r\n12345");
+}
+
+static void
+a_failure_before_the_head_is_an_error_page(void)
+{
+	talk(GET_CLOSE("/fails-early"));
+	STARTS("HTTP/1.1 500 Internal Server Error\r\n");
+	HAS("broken");
+	HAS_NOT("discarded");
+}
+
+static void
+a_failure_after_the_head_cuts_the_connection(void)
+{
+	talk(GET("/fails-late"));
+	HAS("4\r\npart\r\n");
+	HAS_NOT("0\r\n\r\n");
+	CU_ASSERT_TRUE(got_eof);
+}
+
+static void
+a_malformed_request_is_refused_and_closed(void)
+{
+	talk("GET / HTTP/1.1\r\nHost: a\r\nX : 1\r\n\r\n" GET("/hello"));
+	STARTS("HTTP/1.1 400 Bad Request\r\n");
+	HAS("Connection: close\r\n");
+	HAS("bad-field");
+	HAS_NOT("hello");
+	talk("GET / HTTP/1.1\nHost: a\n\n");
+	HAS("bare-lf");
+	talk("BREW / HTTP/1.1\r\nHost: a\r\n\r\n");
+	STARTS("HTTP/1.1 501 ");
+	talk("GET / HTTP/2.0\r\nHost: a\r\n\r\n");
+	STARTS("HTTP/1.1 505 ");
+	talk("GET /hello HTTP/1.1\r\nHost: a\r\nExpect: magic\r\n\r\n");
+	STARTS("HTTP/1.1 417 ");
+}
+
+static void
+answers_before_a_malformed_request_are_kept(void)
+{
+	talk(GET("/hello") "BAD\r\n\r\n");
+	CU_ASSERT_EQUAL(count("hello"), 1);
+	CU_ASSERT_EQUAL(count("400 Bad Request"), 1);
+}
+
+static void
+a_body_over_the_limit_is_refused_on_both_sides_of_it(void)
+{
+	options.max_body_bytes = 10;
+	talk("POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n"
+	     "Connection: close\r\n\r\n0123456789");
+	HAS("\r\n\r\n10");
+	talk("POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n0123456789a");
+	STARTS("HTTP/1.1 413 ");
+	talk("POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+	     "8\r\n01234567\r\n3\r\n89a\r\n0\r\n\r\n");
+	STARTS("HTTP/1.1 413 ");
+	talk("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+	     "8\r\n01234567\r\n3\r\n89a\r\n0\r\n\r\n");
+	STARTS("HTTP/1.1 413 ");
+	spout__http_options_init(&options);
+}
+
+static void
+expect_100_is_answered_when_the_body_is_wanted(void)
+{
+	begin();
+	say_text("POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
+	    "Expect: 100-continue\r\nConnection: close\r\n\r\n");
+	await_bytes(25);
+	CU_ASSERT_STRING_EQUAL(got, "HTTP/1.1 100 Continue\r\n\r\n");
+	say_text("abc");
+	await_bytes(0);
+	HAS("\r\n\r\n3");
+	end();
+	begin();
+	say_text("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
+	    "Expect: 100-continue\r\nConnection: close\r\n\r\n");
+	await_bytes(25);
+	CU_ASSERT_STRING_EQUAL(got, "HTTP/1.1 100 Continue\r\n\r\n");
+	say_text("abc");
+	await_bytes(0);
+	HAS("\r\n\r\nabc");
+	end();
+}
+
+static void
+an_unread_body_is_dropped_or_ends_the_connection(void)
+{
+	talk("POST /ignores-body HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n123456789"
+	    GET_CLOSE("/hello"));
+	CU_ASSERT_EQUAL(count("hello"), 2);
+	talk("POST /ignores-body HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n12345");
+	CU_ASSERT_EQUAL(count("hello"), 1);
+	HAS("Connection: close\r\n");
+	talk("POST /ignores-body HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n"
+	     "Expect: 100-continue\r\n\r\n");
+	HAS_NOT("100 Continue");
+	HAS("Connection: close\r\n");
+}
+
+static void
+a_vanished_client_cancels_its_request(void)
+{
+	begin();
+	say_text(GET("/forever"));
+	run_for(5);
+	CU_ASSERT_EQUAL(spout__coroutines_alive(loop), 1);
+	spout_loop_remove_handler(client_handler);
+	client_handler = NULL;
+	close(client);
+	client = -1;
+	run_for(10);
+	CU_ASSERT_EQUAL(spout__coroutines_alive(loop), 0);
+	CU_ASSERT_STRING_EQUAL(events, "gone finish ");
+	end();
+}
+
+static void
+a_half_closed_client_is_served_if_the_route_says_so(void)
+{
+	begin();
+	say_text(GET("/nap-half"));
+	shutdown(client, SHUT_WR);
+	await_bytes(0);
+	HAS("woke");
+	end();
+	begin();
+	say_text(GET("/hello") GET("/hello"));
+	shutdown(client, SHUT_WR);
+	await_bytes(0);
+	CU_ASSERT_EQUAL(count("hello"), 2);
+	end();
+}
+
+static void
+a_deadline_is_answered_with_504(void)
+{
+	options.request_timeout_ms = 20;
+	talk(GET_CLOSE("/forever"));
+	STARTS("HTTP/1.1 504 Gateway Timeout\r\n");
+	spout__http_options_init(&options);
+}
+
+static void
+slow_heads_and_bodies_are_answered_with_408(void)
+{
+	options.head_timeout_ms = options.body_timeout_ms = 20;
+	talk("GET /hel");
+	STARTS("HTTP/1.1 408 ");
+	HAS("head-timeout");
+	talk("POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1234");
+	STARTS("HTTP/1.1 408 ");
+	talk("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1234");
+	STARTS("HTTP/1.1 408 ");
+	spout__http_options_init(&options);
+}
+
+static void
+an_idle_connection_is_closed_in_time(void)
+{
+	options.idle_timeout_ms = 20;
+	begin();
+	say_text(GET("/hello"));
+	await_bytes(0);
+	CU_ASSERT_EQUAL(count("hello"), 1);
+	CU_ASSERT_FALSE(got_reset);
+	end();
+	spout__http_options_init(&options);
+}
+
+static bool drained;
+
+static void
+on_drained(void *arg)
+{
+	(void)arg;
+	drained = true;
+}
+
+static void
+draining_answers_what_runs_and_closes_what_is_idle(void)
+{
+	drained = false;
+	begin();
+	say_text(GET("/nap"));
+	run_for(2);
+	spout__http_server_drain(server, on_drained, NULL);
+	CU_ASSERT_FALSE(drained);
+	await_bytes(0);
+	HAS("Connection: close\r\n");
+	HAS("woke");
+	shutdown(client, SHUT_WR);
+	run_for(5);
+	CU_ASSERT_TRUE(drained);
+	end();
+	options.drain_idle_ms = 20;
+	drained = false;
+	begin();
+	run_for(2);
+	spout__http_server_drain(server, on_drained, NULL);
+	run_for(2);
+	say_text(GET("/hello"));
+	await_bytes(0);
+	HAS("hello"); /* a request that was on its way */
+	end();
+	CU_ASSERT_TRUE(drained);
+	spout__http_options_init(&options);
+}
+
+static const struct unit_test http_tests[] = {
+	UNIT_TEST(a_request_is_answered_and_the_connection_kept),
+	UNIT_TEST(http_1_0_closes_unless_asked_to_keep),
+	UNIT_TEST(pipelined_requests_are_answered_in_order),
+	UNIT_TEST(hundreds_of_pipelined_requests_are_all_answered),
+	UNIT_TEST(every_split_of_a_request_gives_the_same_answer),
+	UNIT_TEST(a_streamed_body_is_echoed),
+	UNIT_TEST(a_slow_reader_suspends_the_writer),
+	UNIT_TEST(head_has_the_length_and_no_body),
+	UNIT_TEST(fields_are_checked_and_replaced),
+	UNIT_TEST(a_promised_length_is_kept),
+	UNIT_TEST(a_failure_before_the_head_is_an_error_page),
+	UNIT_TEST(a_failure_after_the_head_cuts_the_connection),
+	UNIT_TEST(a_malformed_request_is_refused_and_closed),
+	UNIT_TEST(answers_before_a_malformed_request_are_kept),
+	UNIT_TEST(a_body_over_the_limit_is_refused_on_both_sides_of_it),
+	UNIT_TEST(expect_100_is_answered_when_the_body_is_wanted),
+	UNIT_TEST(an_unread_body_is_dropped_or_ends_the_connection),
+	UNIT_TEST(a_vanished_client_cancels_its_request),
+	UNIT_TEST(a_half_closed_client_is_served_if_the_route_says_so),
+	UNIT_TEST(a_deadline_is_answered_with_504),
+	UNIT_TEST(slow_heads_and_bodies_are_answered_with_408),
+	UNIT_TEST(an_idle_connection_is_closed_in_time),
+	UNIT_TEST(draining_answers_what_runs_and_closes_what_is_idle),
+	UNIT_END,
+};
+
+int
+main(int argc, char **argv)
+{
+	const struct unit_suite suites[] = { { "http", http_tests }, { NULL, NULL } };
+
+	spout__http_options_init(&options);
+	return unit_run(argc, argv, suites);
+}
