@@ -5,6 +5,7 @@
 #include "supervisor/slots.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/random.h>
@@ -103,10 +104,29 @@ spout__slot_check_pulse(struct spout__supervisor *sup, struct spout__slot *slot)
 	abort_worker(sup, slot, SPOUT__DEATH_HUNG);
 }
 
+/* Whether connections wait on the sockets of this slot. */
+static bool
+has_queue(const struct spout__supervisor *sup, const struct spout__slot *slot)
+{
+	unsigned i;
+
+	for (i = 0; sup->o.listeners != NULL && i < sup->o.listeners->n; i++) {
+		struct pollfd p = { .events = POLLIN,
+			.fd = spout__listener_fd(&sup->o.listeners->items[i], slot->index) };
+
+		if (poll(&p, 1, 0) > 0)
+			return true;
+	}
+	return false;
+}
+
 void
 spout__slot_stop(struct spout__supervisor *sup, struct spout__slot *slot,
     enum spout__control_kind how)
 {
+	/* In back-off with clients queued: one more worker, to answer them. */
+	if (slot->state == SPOUT__WORKER_WAITING && slot->proven && has_queue(sup, slot))
+		spout__slot_start(sup, slot);
 	switch (slot->state) {
 	case SPOUT__WORKER_WAITING:
 		set_state(sup, slot, SPOUT__WORKER_STOPPED, SPOUT__NEVER);
@@ -149,13 +169,18 @@ backoff_ms(const struct spout__supervisor *sup, unsigned short_lives)
 	return ms - ms / 4 + ms / 2 * random / UINT32_MAX;
 }
 
-/* Replace the process, or end the program if that leads nowhere. */
+/* The slot lost its process: replace it, or end the program if that leads nowhere. */
 static void
 replace(struct spout__supervisor *sup, struct spout__slot *slot, const char *why)
 {
 	uint64_t life = slot->ready_ms != 0 ? sup->now_ms - slot->ready_ms : 0;
 	uint64_t delay;
 
+	if (sup->phase == SPOUT__PHASE_STOPPING) {
+		sup->status = 1;
+		set_state(sup, slot, SPOUT__WORKER_STOPPED, SPOUT__NEVER);
+		return;
+	}
 	if (!slot->proven && sup->phase == SPOUT__PHASE_STARTING) {
 		spout_error_log("giving up: the first worker in slot %u %s", slot->index, why);
 		set_state(sup, slot, SPOUT__WORKER_STOPPED, SPOUT__NEVER);
@@ -290,11 +315,8 @@ spout__slot_reaped(struct spout__supervisor *sup, struct spout__slot *slot, int 
 		spout__relaxed_add(&score->deaths[cause], 1);
 	}
 	spout__scoreboard_clear(score);
-	if (sup->phase != SPOUT__PHASE_STOPPING) {
+	if (clean)
+		set_state(sup, slot, SPOUT__WORKER_STOPPED, SPOUT__NEVER);
+	else
 		replace(sup, slot, why);
-		return;
-	}
-	if (!clean)
-		sup->status = 1;
-	set_state(sup, slot, SPOUT__WORKER_STOPPED, SPOUT__NEVER);
 }

@@ -26,7 +26,7 @@
 static void
 on_abort(int signo)
 {
-	static const char head[] = "worker is aborted; stack of its main thread:\n";
+	static const char head[] = "aborted; stack of the running thread:\n";
 	void *frames[STACK_DEPTH];
 	int n = backtrace(frames, STACK_DEPTH);
 

@@ -346,6 +346,10 @@ spout__supervisor_run(const struct spout__supervisor_options *options)
 	struct pollfd *fds;
 	int status = 1;
 
+	if (sup.o.n_workers == 0 || sup.o.n_workers > SPOUT__WORKERS_MAX) {
+		spout_error_log("number of workers must be 1 to %u", SPOUT__WORKERS_MAX);
+		return 1;
+	}
 	set_defaults(&sup.o);
 	sup.slots = calloc(sup.o.n_workers, sizeof(*sup.slots));
 	sup.deaths = calloc(sup.o.restart_budget, sizeof(*sup.deaths));

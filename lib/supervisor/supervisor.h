@@ -49,7 +49,7 @@ struct spout__worker {
 };
 
 struct spout__supervisor_options {
-	unsigned n_workers;
+	unsigned n_workers; /* 1 to SPOUT__WORKERS_MAX */
 	struct spout__listeners *listeners;
 	struct spout__scoreboard *board; /* with n_workers slots */
 	/*

@@ -41,4 +41,12 @@ tests_unit_test_pool_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_http
 tests_unit_test_http_SOURCES = tests/unit/test_http.c $(UNIT_SOURCES)
 tests_unit_test_http_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_listeners
+tests_unit_test_listeners_SOURCES = tests/unit/test_listeners.c $(UNIT_SOURCES)
+tests_unit_test_listeners_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_supervisor
+tests_unit_test_supervisor_SOURCES = tests/unit/test_supervisor.c $(UNIT_SOURCES)
+tests_unit_test_supervisor_LDADD = $(UNIT_LIBS)
 endif

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Arena, buffer, list, clock. */
+/* Arena, buffer, list, clock, figures, processors, requests in flight. */
 #include "config.h"
 
 #include "unit.h"
 
 #include <errno.h>
+#include <sched.h>
 
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/cpus.h"
+#include "base/inflight.h"
 #include "base/list.h"
 #include "base/stats.h"
 
@@ -135,6 +138,80 @@ histogram_buckets_are_powers_of_two(void)
 	CU_ASSERT_EQUAL(spout__bucket_of_us(UINT64_MAX, 28), 27);
 }
 
+static void
+cpu_max_is_rounded_up_to_whole_processors(void)
+{
+	CU_ASSERT_EQUAL(spout__cpu_max_parse("max 100000\n"), 0);
+	CU_ASSERT_EQUAL(spout__cpu_max_parse("200000 100000\n"), 2);
+	CU_ASSERT_EQUAL(spout__cpu_max_parse("150000 100000\n"), 2);
+	CU_ASSERT_EQUAL(spout__cpu_max_parse("10000 100000\n"), 1);
+	CU_ASSERT_EQUAL(spout__cpu_max_parse(""), 0);
+	CU_ASSERT_EQUAL(spout__cpu_max_parse("5"), 0);
+	CU_ASSERT_EQUAL(spout__cpu_max_parse("5 0"), 0);
+	CU_ASSERT_EQUAL(spout__cpu_max_parse("18446744073709551615 2"), 0);
+}
+
+static void
+cpu_count_follows_the_affinity_mask(void)
+{
+	cpu_set_t all, one;
+
+	CU_ASSERT_EQUAL(sched_getaffinity(0, sizeof(all), &all), 0);
+	CU_ASSERT(spout__cpu_count() >= 1);
+	CU_ASSERT(spout__cpu_count() <= (unsigned)CPU_COUNT(&all));
+	CPU_ZERO(&one);
+	CPU_SET((size_t)sched_getcpu(), &one);
+	CU_ASSERT_EQUAL(sched_setaffinity(0, sizeof(one), &one), 0);
+	CU_ASSERT_EQUAL(spout__cpu_count(), 1);
+	CU_ASSERT_EQUAL(sched_setaffinity(0, sizeof(all), &all), 0);
+}
+
+static struct spout__inflight inflight_table[SPOUT__INFLIGHT_MAX];
+
+static void
+inflight_records_are_read_back_and_reused(void)
+{
+	struct spout__inflight r;
+	uint32_t a, b;
+
+	memset(inflight_table, 0, sizeof(inflight_table));
+	spout__inflight_use(inflight_table);
+	a = spout__inflight_claim(spout_slice("id"), spout_slice("GET /a"), 7);
+	b = spout__inflight_claim(spout_slice("an id that is longer than its place"),
+	    spout_slice_of(inflight_table, 200), 8);
+	CU_ASSERT_EQUAL(spout__inflight_read(&inflight_table[a], &r), 1);
+	CU_ASSERT_STRING_EQUAL(r.id, "id");
+	CU_ASSERT_STRING_EQUAL(r.what, "GET /a");
+	CU_ASSERT_EQUAL(r.started_ms, 7);
+	CU_ASSERT_EQUAL(spout__inflight_read(&inflight_table[b], &r), 1);
+	CU_ASSERT_STRING_EQUAL(r.id, "an id that is longer th");
+	spout__inflight_release(a);
+	CU_ASSERT_EQUAL(spout__inflight_read(&inflight_table[a], &r), 0);
+	CU_ASSERT_EQUAL(spout__inflight_claim(spout_slice(""), spout_slice(""), 0), a);
+	inflight_table[a].seq++; /* as if the owner died while writing */
+	CU_ASSERT_EQUAL(spout__inflight_read(&inflight_table[a], &r), -EAGAIN);
+	spout__inflight_use(NULL);
+}
+
+static void
+inflight_table_that_is_full_tracks_no_more(void)
+{
+	uint32_t i;
+
+	memset(inflight_table, 0, sizeof(inflight_table));
+	spout__inflight_use(inflight_table);
+	for (i = 0; i < SPOUT__INFLIGHT_MAX; i++)
+		CU_ASSERT_EQUAL(spout__inflight_claim(spout_slice("i"), spout_slice("w"), 0), i);
+	CU_ASSERT_EQUAL(spout__inflight_claim(spout_slice("i"), spout_slice("w"), 0),
+	    SPOUT__INFLIGHT_NONE);
+	spout__inflight_release(SPOUT__INFLIGHT_NONE);
+	spout__inflight_release(5);
+	CU_ASSERT_EQUAL(spout__inflight_claim(spout_slice("i"), spout_slice("w"), 0), 5);
+	spout__inflight_use(NULL);
+	CU_ASSERT_EQUAL(spout__inflight_claim(spout_slice("i"), spout_slice("w"), 0),
+	    SPOUT__INFLIGHT_NONE);
+}
+
 static const struct unit_test base_tests[] = {
 	UNIT_TEST(arena_memory_is_aligned_and_separate),
 	UNIT_TEST(arena_refuses_more_than_its_maximum),
@@ -143,6 +220,10 @@ static const struct unit_test base_tests[] = {
 	UNIT_TEST(list_keeps_order_and_removes_twice),
 	UNIT_TEST(http_date_is_an_imf_fixdate),
 	UNIT_TEST(histogram_buckets_are_powers_of_two),
+	UNIT_TEST(cpu_max_is_rounded_up_to_whole_processors),
+	UNIT_TEST(cpu_count_follows_the_affinity_mask),
+	UNIT_TEST(inflight_records_are_read_back_and_reused),
+	UNIT_TEST(inflight_table_that_is_full_tracks_no_more),
 	UNIT_END,
 };
 

@@ -5,11 +5,13 @@
 #include "unit.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <CUnit/Basic.h>
 
@@ -39,22 +41,28 @@ selected(int argc, char **argv, const char *name)
 	return argc < 2;
 }
 
+#define TASK_PATH 64
+
 static unsigned fds_before, threads_before;
 
 static void *
-nothing(void *arg)
+note_tid(void *arg)
 {
-	return arg;
+	snprintf(arg, TASK_PATH, "/proc/self/task/%d", (int)gettid());
+	return NULL;
 }
 
 static int
 remember(void)
 {
+	char task[TASK_PATH] = "";
 	pthread_t thread;
 
 	/* ThreadSanitizer adds a thread of its own to the first: let it do so now. */
-	if (pthread_create(&thread, NULL, nothing, NULL) == 0)
+	if (pthread_create(&thread, NULL, note_tid, task) == 0)
 		pthread_join(thread, NULL);
+	while (access(task, F_OK) == 0) /* the kernel lists it for a moment longer */
+		poll(NULL, 0, 1);
 	fds_before = count_entries("/proc/self/fd");
 	threads_before = count_entries("/proc/self/task");
 	return 0;
@@ -64,8 +72,11 @@ static void
 leaves_no_descriptor_or_thread_behind(void)
 {
 	unsigned fds = count_entries("/proc/self/fd");
-	unsigned threads = count_entries("/proc/self/task");
+	unsigned threads, tries = 0;
 
+	/* The kernel may list a joined thread for a moment longer. */
+	while ((threads = count_entries("/proc/self/task")) > threads_before && tries++ < 100)
+		poll(NULL, 0, 10);
 	if (fds != fds_before || threads != threads_before)
 		fprintf(stderr, "descriptors %u -> %u, threads %u -> %u\n",
 		    fds_before, fds, threads_before, threads);
