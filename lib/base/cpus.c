@@ -44,8 +44,8 @@ spout__cpu_max_parse(const char *text)
 {
 	unsigned long long quota, period;
 
-	if (sscanf(text, "%llu %llu", &quota, &period) != 2 || quota == 0 || period == 0 ||
-	    quota > ULLONG_MAX - period)
+	if (sscanf(text, "%llu %llu", &quota, &period) != 2 || quota == 0 ||
+	    period == 0 || quota > ULLONG_MAX - period)
 		return 0;
 	quota = (quota + period - 1) / period;
 	return quota > UINT_MAX ? 0 : (unsigned)quota;

@@ -28,7 +28,8 @@ static void
 write_begin(struct spout__inflight *r)
 {
 	atomic_store_explicit(&r->seq,
-	    atomic_load_explicit(&r->seq, memory_order_relaxed) + 1, memory_order_relaxed);
+	    atomic_load_explicit(&r->seq, memory_order_relaxed) + 1,
+	    memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
 }
 
@@ -36,7 +37,8 @@ static void
 write_end(struct spout__inflight *r)
 {
 	atomic_store_explicit(&r->seq,
-	    atomic_load_explicit(&r->seq, memory_order_relaxed) + 1, memory_order_release);
+	    atomic_load_explicit(&r->seq, memory_order_relaxed) + 1,
+	    memory_order_release);
 }
 
 static void

@@ -4,8 +4,9 @@
  * it died: what was a crashed or hung worker doing?
  *
  * Only the loop's thread writes. A record carries a sequence number that is odd while it
- * is being written: odd with a dead owner is torn. Texts are copied, no pointers. Claiming
- * is a list pop and two short copies; when all records are taken a request goes untracked.
+ * is being written: odd with a dead owner is torn. Texts are copied, no pointers.
+ * Claiming is a list pop and two short copies; a request that finds all records taken
+ * goes untracked.
  */
 #ifndef SPOUT_BASE_INFLIGHT_H
 #define SPOUT_BASE_INFLIGHT_H
@@ -20,15 +21,15 @@
 struct spout__inflight {
 	_Atomic uint32_t seq;
 	uint32_t busy;
-	uint64_t started_ms; /* monotonic */
+	uint64_t started_ms;   /* monotonic */
 	char id[24], what[88]; /* request id, "GET /users/{id}" */
 };
 
 /** Track into this zeroed table from now on; NULL: track nothing. Before any claim. */
 void spout__inflight_use(struct spout__inflight table[SPOUT__INFLIGHT_MAX]);
 /** Note a request (texts are cut to fit). Returns a record number, or _NONE. */
-uint32_t spout__inflight_claim(struct spout_slice id, struct spout_slice what,
-    uint64_t started_ms);
+uint32_t spout__inflight_claim(
+    struct spout_slice id, struct spout_slice what, uint64_t started_ms);
 /** It has ended. `record` may be _NONE. */
 void spout__inflight_release(uint32_t record);
 
@@ -36,6 +37,7 @@ void spout__inflight_release(uint32_t record);
  * Copy a record of any process. Returns 1 (a request in flight), 0 (free), or -EAGAIN
  * (being written; torn, if its owner is dead).
  */
-int spout__inflight_read(const struct spout__inflight *record, struct spout__inflight *ret);
+int spout__inflight_read(
+    const struct spout__inflight *record, struct spout__inflight *ret);
 
 #endif

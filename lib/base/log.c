@@ -3,10 +3,10 @@
  * The log: what a line looks like, and where it goes (see log.h, log_ring.h).
  *
  *     2026-11-21T07:11:05.123Z INFO worker 0[4711] req=5f1c: the message
- *     {"time":"…","level":"info","process":"worker 0","pid":4711,"request":"5f1c","message":"…"}
+ *     {"time":"…","level":"info","process":"worker 0","pid":4711,"message":"…"}
  *
  * Control bytes and invalid UTF-8 are escaped: what a client sends cannot end a line or
- * steer a terminal. Composing calls nothing that takes a lock, so spout__bug() uses it too.
+ * steer a terminal. Composing takes no lock, so that spout__bug() can use it too.
  */
 #include "config.h"
 
@@ -30,8 +30,9 @@
 
 __thread const char *spout__log_request_id __attribute__((tls_model("initial-exec")));
 
-static struct spout__log_options current = { .level = SPOUT_LOG_INFO, .fd = 2,
-	.process = "spout" };
+static struct spout__log_options current = {
+	.level = SPOUT_LOG_INFO, .fd = 2, .process = "spout"
+};
 
 /* Per thread, off the stack: coroutines have small ones and every page counts. */
 static __thread struct {
@@ -145,12 +146,13 @@ put_name(struct text *t, const char *s, bool json)
 
 /* --- composing ------------------------------------------------------------------- */
 
-/* The civil date of a day, counted from 1970 (Howard Hinnant's days_from_civil, inverted). */
+/* The civil date of a day since 1970: Howard Hinnant's civil_from_days. */
 static void
 stamp_second(time_t when, char ret_stamp[STAMP_LEN + 1])
 {
 	unsigned second = (unsigned)(when % 86400);
-	unsigned z = (unsigned)(when / 86400) + 719468, era = z / 146097, doe = z % 146097;
+	unsigned z = (unsigned)(when / 86400) + 719468, era = z / 146097,
+		 doe = z % 146097;
 	unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
 	unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
 	unsigned month = mp < 10 ? mp + 3 : mp - 9;
@@ -225,7 +227,8 @@ compose_dropped(char *to, size_t cap, uint64_t n)
 {
 	char message[64];
 
-	snprintf(message, sizeof(message), "%llu log lines dropped", (unsigned long long)n);
+	snprintf(
+	    message, sizeof(message), "%llu log lines dropped", (unsigned long long)n);
 	return compose(to, cap, SPOUT_LOG_WARNING, message);
 }
 
@@ -319,8 +322,7 @@ emit_raw(int fd, char *to, const char *line, size_t len)
 }
 
 /* Not inlined: only the rare long line shall touch that much stack. */
-static void __attribute__((noinline))
-emit_long(int fd, const char *line, size_t len)
+static void __attribute__((noinline)) emit_long(int fd, const char *line, size_t len)
 {
 	char to[SPOUT__LOG_LINE_MAX];
 

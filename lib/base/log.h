@@ -2,8 +2,8 @@
 /*
  * Inside of the log (see spout/log.h): who writes, in which form, with which context.
  *
- * spout__log_start() starts the log thread (after the fork); spout__log_stop() writes what
- * is in the ring and joins it. Both on the main thread. Before and after, lines are
+ * spout__log_start() starts the log thread (after the fork); spout__log_stop() writes
+ * what is in the ring and joins it. Both on the main thread. Before and after, lines are
  * written directly. The access log uses the same ring.
  */
 #ifndef SPOUT_BASE_LOG_H
@@ -40,6 +40,7 @@ void spout__bug(const char *fmt, ...) SPOUT_PRINTF(1, 2) SPOUT_NORETURN;
 
 /** An assertion that is on in every build: log, abort; the supervisor replaces us. */
 #define spout__assert(cond) \
-	((cond) ? (void)0 : spout__bug("%s:%d: assertion failed: %s", __FILE__, __LINE__, #cond))
+	((cond) ? (void)0 \
+		: spout__bug("%s:%d: assertion failed: %s", __FILE__, __LINE__, #cond))
 
 #endif

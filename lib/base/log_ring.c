@@ -41,7 +41,7 @@ static _Alignas(8) char ring[SPOUT__LOG_RING_BYTES];
 static _Atomic uint64_t head, tail; /* bytes ever reserved, ever consumed */
 static _Atomic uint64_t dropped, dropped_told;
 static atomic_bool running, stopping, consuming;
-static _Atomic uint32_t asleep; /* futex word: the writer waits for lines */
+static _Atomic uint32_t asleep;     /* futex word: the writer waits for lines */
 static _Atomic uint64_t give_up_ms; /* the writer stops waiting for a reader then */
 static pthread_t writer;
 static int report_fd;
@@ -101,7 +101,7 @@ reserve(uint64_t need, uint64_t *ret_at)
 
 	do {
 		end = atomic_load_explicit(&tail, memory_order_acquire) +
-		    SPOUT__LOG_RING_BYTES;
+		      SPOUT__LOG_RING_BYTES;
 		at = atomic_load_explicit(&head, memory_order_acquire);
 		if (at + need > end)
 			return false;
@@ -126,8 +126,8 @@ spout__log_ring_put(int fd, const char *line, size_t len)
 	r->fd = fd;
 	copy_in(at + sizeof(*r), line, len);
 	atomic_store_explicit(&r->len, (uint32_t)len, memory_order_release);
-	/* Either the writer sees `head` moved before it sleeps, or we see it sleep (both in
-	 * sequentially consistent order). */
+	/* Either the writer sees `head` moved before it sleeps, or we see it sleep (both
+	 * in sequentially consistent order). */
 	if (atomic_load(&asleep) != 0 && atomic_exchange(&asleep, 0) != 0)
 		futex(&asleep, FUTEX_WAKE, 1);
 	return true;
@@ -220,7 +220,8 @@ tell_dropped(void)
 
 	if (n == told)
 		return;
-	if (write_patiently(report_fd, line, report_compose(line, sizeof(line), n - told)))
+	if (write_patiently(
+		report_fd, line, report_compose(line, sizeof(line), n - told)))
 		atomic_store_explicit(&dropped_told, n, memory_order_relaxed);
 }
 
@@ -231,7 +232,8 @@ consume(void)
 	uint64_t at = atomic_load_explicit(&tail, memory_order_relaxed), start = at;
 	uint32_t len;
 
-	while ((len = atomic_load_explicit(&record_at(at)->len, memory_order_acquire)) != 0) {
+	while ((len = atomic_load_explicit(&record_at(at)->len, memory_order_acquire)) !=
+	       0) {
 		batch_add(record_at(at)->fd, at + sizeof(struct record), len);
 		clear(at, record_size(len));
 		at += record_size(len);
@@ -347,7 +349,8 @@ spout__log_ring_stop(void)
 	futex(&asleep, FUTEX_WAKE, 1);
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += 2 * STOP_PATIENCE_MS / 1000;
-	/* A writer stuck inside write() cannot be helped: leave it to the end of the process. */
+	/* A writer stuck inside write() cannot be helped: leave it to the end of the
+	 * process. */
 	if (pthread_timedjoin_np(writer, NULL, &until) != 0) {
 		pthread_detach(writer);
 		return;

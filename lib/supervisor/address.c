@@ -69,7 +69,8 @@ parse_unix(const char *text, struct spout__listen_address *a, char ret_why[SPOUT
 	if (*path == '\0')
 		return refuse(ret_why, text, "path missing after unix:");
 	if (strlen(path) >= sizeof(un->sun_path))
-		return refuse(ret_why, text, "path too long for a unix socket (107 bytes)");
+		return refuse(
+		    ret_why, text, "path too long for a unix socket (107 bytes)");
 	un->sun_family = AF_UNIX;
 	memcpy(un->sun_path, path, strlen(path) + 1);
 	a->len = (socklen_t)sizeof(*un);
@@ -87,8 +88,9 @@ parse_tcp(const char *text, struct spout__listen_address *a, char ret_why[SPOUT_
 	in_port_t port;
 
 	if (!parse_port(colon != NULL ? colon + 1 : text, &port))
-		return refuse(ret_why, text, colon != NULL ? "port must be 0 to 65535" :
-		    "not ADDR:PORT, [IPv6]:PORT, PORT or unix:PATH");
+		return refuse(ret_why, text,
+		    colon != NULL ? "port must be 0 to 65535"
+				  : "not ADDR:PORT, [IPv6]:PORT, PORT or unix:PATH");
 	if (host_len >= sizeof(host) || (colon != NULL && host_len == 0))
 		return refuse(ret_why, text, "address missing before the port");
 	if (colon != NULL)
@@ -102,7 +104,8 @@ parse_tcp(const char *text, struct spout__listen_address *a, char ret_why[SPOUT_
 		return 0;
 	}
 	if (strchr(host, ':') != NULL)
-		return refuse(ret_why, text, "write an IPv6 address in brackets: [::1]:PORT");
+		return refuse(
+		    ret_why, text, "write an IPv6 address in brackets: [::1]:PORT");
 	if (!parse_v4(host, sin))
 		return refuse(ret_why, text, "not a numeric address");
 	sin->sin_port = port;
@@ -111,8 +114,8 @@ parse_tcp(const char *text, struct spout__listen_address *a, char ret_why[SPOUT_
 }
 
 int
-spout__listen_parse(const char *text, struct spout__listen_address *ret_address,
-    char ret_why[SPOUT__WHY])
+spout__listen_parse(
+    const char *text, struct spout__listen_address *ret_address, char ret_why[SPOUT__WHY])
 {
 	struct spout__listen_address a;
 	int rc;
@@ -128,8 +131,8 @@ spout__listen_parse(const char *text, struct spout__listen_address *ret_address,
 }
 
 void
-spout__listen_print(const struct sockaddr_storage *addr, socklen_t len,
-    char ret_text[SPOUT__LISTEN_TEXT])
+spout__listen_print(
+    const struct sockaddr_storage *addr, socklen_t len, char ret_text[SPOUT__LISTEN_TEXT])
 {
 	const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)addr;
 	const struct sockaddr_in *sin = (const struct sockaddr_in *)addr;
@@ -153,6 +156,7 @@ spout__listen_print(const struct sockaddr_storage *addr, socklen_t len,
 		break;
 	default:
 		inet_ntop(AF_INET, &sin->sin_addr, host, sizeof(host));
-		snprintf(ret_text, SPOUT__LISTEN_TEXT, "%s:%u", host, ntohs(sin->sin_port));
+		snprintf(
+		    ret_text, SPOUT__LISTEN_TEXT, "%s:%u", host, ntohs(sin->sin_port));
 	}
 }

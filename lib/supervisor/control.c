@@ -11,13 +11,15 @@
 int
 spout__control_pair(int ret_fds[2])
 {
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret_fds) < 0)
+	if (socketpair(
+		AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret_fds) < 0)
 		return -errno;
 	return 0;
 }
 
 int
-spout__control_send(int fd, enum spout__control_kind kind, uint64_t value, const char *text)
+spout__control_send(
+    int fd, enum spout__control_kind kind, uint64_t value, const char *text)
 {
 	struct spout__control_message m;
 	ssize_t n;

@@ -29,8 +29,8 @@ struct spout__control_message {
 /** A socketpair: ret_fds[0] is the supervisor's end. Returns 0 or -errno. */
 int spout__control_pair(int ret_fds[2]);
 /** Send; `text` is cut to fit, may be NULL. Returns 0 or -errno (-EAGAIN: queue full). */
-int spout__control_send(int fd, enum spout__control_kind kind, uint64_t value,
-    const char *text);
+int spout__control_send(
+    int fd, enum spout__control_kind kind, uint64_t value, const char *text);
 /** Receive one. Returns 1, 0 at the end of file, or -errno (-EAGAIN: none now). */
 int spout__control_receive(int fd, struct spout__control_message *ret_message);
 

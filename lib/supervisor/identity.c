@@ -71,8 +71,8 @@ lookup_group(const char *name, struct spout__identity *id)
 }
 
 int
-spout__identity_lookup(const char *text, struct spout__identity *ret_identity,
-    char ret_why[SPOUT__WHY])
+spout__identity_lookup(
+    const char *text, struct spout__identity *ret_identity, char ret_why[SPOUT__WHY])
 {
 	struct spout__identity id = { 0 };
 	char user[128];

@@ -22,8 +22,8 @@ struct spout__identity {
  * Look up `USER` or `USER:GROUP` (names or numbers) with the user's further groups.
  * Returns 0, or -ENOENT / -errno with one line in `ret_why`.
  */
-int spout__identity_lookup(const char *text, struct spout__identity *ret_identity,
-    char ret_why[SPOUT__WHY]);
+int spout__identity_lookup(
+    const char *text, struct spout__identity *ret_identity, char ret_why[SPOUT__WHY]);
 /**
  * Become it for good: groups, group, user, no new privileges. A process that may not
  * change anything and already is that user is fine. Clears PR_SET_PDEATHSIG (the kernel

@@ -4,7 +4,8 @@
  *
  * A second instance must fail with "address in use" instead of taking half the traffic:
  * the first socket of a REUSEPORT group binds without SO_REUSEPORT, which any other
- * listener on the address refuses, and gets the option before it listens; the others join.
+ * listener on the address refuses, and gets the option before it listens; then the
+ * others join.
  */
 #include "config.h"
 
@@ -52,7 +53,7 @@ set_inherited_options(int fd)
 
 	for (i = 0; i < sizeof(options) / sizeof(options[0]); i++)
 		if (setsockopt(fd, options[i].level, options[i].name, &options[i].value,
-		        sizeof(int)) < 0)
+			sizeof(int)) < 0)
 			spout_debug("listening socket: option %d: %s", options[i].name,
 			    strerror(errno));
 }
@@ -65,7 +66,7 @@ bind_tcp(int fd, const struct spout__listen_address *a, bool group, int how)
 
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 	    (group && how == JOIN &&
-	        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0))
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0))
 		return -errno;
 	if (a->addr.ss_family == AF_INET6 &&
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
@@ -82,7 +83,8 @@ bind_tcp(int fd, const struct spout__listen_address *a, bool group, int how)
 static int
 open_tcp(const struct spout__listen_address *a, bool group, int how)
 {
-	int rc, fd = socket(a->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int rc,
+	    fd = socket(a->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -errno;
@@ -149,7 +151,8 @@ open_unix(struct spout__listener *l, unsigned mode)
 	if (fd < 0)
 		return -errno;
 	old = umask(0777 & ~mode); /* never more open than asked, not even for a moment */
-	rc = bind(fd, (struct sockaddr *)&l->address.addr, l->address.len) < 0 ? -errno : 0;
+	rc = bind(fd, (struct sockaddr *)&l->address.addr, l->address.len) < 0 ? -errno
+	                                                                       : 0;
 	umask(old);
 	if (rc == 0 && lstat(path, &st) == 0) {
 		l->owns_path = true;
@@ -181,7 +184,8 @@ static int
 learn_address(struct spout__listener *l)
 {
 	l->address.len = sizeof(l->address.addr);
-	if (getsockname(l->fds[0], (struct sockaddr *)&l->address.addr, &l->address.len) < 0)
+	if (getsockname(l->fds[0], (struct sockaddr *)&l->address.addr, &l->address.len) <
+	    0)
 		return -errno;
 	return 0;
 }
@@ -205,7 +209,8 @@ open_sockets(struct spout__listener *l, unsigned unix_mode)
 	for (i = 0; i < l->n_fds; i++) {
 		if (l->mode == SPOUT__LISTEN_PORTS && first_port != 0)
 			*port_of(&at) = htons((uint16_t)(first_port + i));
-		fd = open_tcp(&at, l->mode == SPOUT__LISTEN_REUSEPORT, i == 0 ? EXCLUSIVE : JOIN);
+		fd = open_tcp(
+		    &at, l->mode == SPOUT__LISTEN_REUSEPORT, i == 0 ? EXCLUSIVE : JOIN);
 		if (fd < 0)
 			return fd;
 		l->fds[i] = fd;
@@ -258,7 +263,8 @@ open_spec(struct spout__listeners *ls, const struct spout__listen_spec *spec,
 
 	if (rc < 0)
 		return rc;
-	l = add_listener(ls, a.addr.ss_family == AF_UNIX ? SPOUT__LISTEN_SHARED : spec->mode);
+	l = add_listener(
+	    ls, a.addr.ss_family == AF_UNIX ? SPOUT__LISTEN_SHARED : spec->mode);
 	if (l == NULL)
 		return -ENOMEM;
 	l->address = a;
@@ -279,8 +285,8 @@ spout__listeners_inherited(void)
 	char *end;
 	unsigned long n;
 
-	if (pid == NULL || fds == NULL || strtoul(pid, &end, 10) != (unsigned long)getpid() ||
-	    *end != '\0')
+	if (pid == NULL || fds == NULL ||
+	    strtoul(pid, &end, 10) != (unsigned long)getpid() || *end != '\0')
 		return 0;
 	n = strtoul(fds, &end, 10);
 	return *end == '\0' && n <= LISTEN_FDS_MAX ? (unsigned)n : 0;
@@ -294,7 +300,8 @@ adopt(struct spout__listeners *ls, int fd, char ret_why[SPOUT__WHY])
 	socklen_t len = sizeof(listening);
 
 	if (flags < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 || !listening) {
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 ||
+	    !listening) {
 		snprintf(ret_why, SPOUT__WHY,
 		    "LISTEN_FDS: descriptor %d is not a listening socket", fd);
 		return -EINVAL;
@@ -360,8 +367,10 @@ spout__listeners_keep(struct spout__listeners *ls, unsigned slot)
 	unsigned i, k;
 
 	for (i = 0; i < ls->n; i++) {
-		ls->items[i].owns_path = false; /* the file is the supervisor's to remove */
-		for (k = 0; ls->items[i].mode != SPOUT__LISTEN_SHARED && k < ls->n_slots; k++)
+		ls->items[i].owns_path =
+		    false; /* the file is the supervisor's to remove */
+		for (k = 0; ls->items[i].mode != SPOUT__LISTEN_SHARED && k < ls->n_slots;
+		     k++)
 			if (k != slot) {
 				close(ls->items[i].fds[k]);
 				ls->items[i].fds[k] = -1;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Listening sockets: opened once, before the fork, and kept by the supervisor for the life
- * of their slot, so that what is queued on them outlives any worker.
+ * Listening sockets: opened once, before the fork, and kept by the supervisor for the
+ * life of their slot, so that what is queued on them outlives any worker.
  *
  *   REUSEPORT  one SO_REUSEPORT socket per worker slot, one port; the kernel spreads
- *   SHARED     one socket that all workers watch (unix sockets, inherited sockets: always)
+ *   SHARED     one socket that all workers watch; unix and inherited sockets always
  *   PORTS      one socket per slot, on port + slot
  *
  * Options that accepted sockets inherit (NODELAY, KEEPALIVE, USER_TIMEOUT, NOTSENT_LOWAT)
- * are set here. All descriptors are non-blocking and close-on-exec. Main thread, start-up.
+ * are set here. All descriptors are non-blocking and close-on-exec. For start-up, on the
+ * main thread.
  */
 #ifndef SPOUT_SUPERVISOR_LISTENERS_H
 #define SPOUT_SUPERVISOR_LISTENERS_H
@@ -57,10 +58,10 @@ struct spout__listen_spec {
 /** The sockets of one spec. */
 struct spout__listener {
 	enum spout__listen_mode mode;
-	unsigned n_fds;        /* 1 if shared, else one per slot */
-	int *fds;              /* -1: closed here, belongs to a sibling */
+	unsigned n_fds; /* 1 if shared, else one per slot */
+	int *fds;       /* -1: closed here, belongs to a sibling */
 	const char *announce;
-	bool owns_path;        /* a unix socket file that we made */
+	bool owns_path; /* a unix socket file that we made */
 	dev_t path_dev;
 	ino_t path_ino;
 	struct spout__listen_address address; /* with the port that was chosen */

@@ -10,8 +10,8 @@
 
 #define LOG_REQUESTS_MAX 10
 
-const char *const spout__worker_state_names[] = { "waiting", "booting", "running", "draining",
-	"aborting", "killing", "stopped" };
+const char *const spout__worker_state_names[] = { "waiting", "booting", "running",
+	"draining", "aborting", "killing", "stopped" };
 #define LABEL(id, label, text) label,
 const char *const spout__death_labels[] = { SPOUT__DEATHS(LABEL) };
 #define TEXT(id, label, text) text,
@@ -21,7 +21,7 @@ static size_t
 board_size(unsigned n_slots)
 {
 	return sizeof(struct spout__scoreboard) +
-	    n_slots * sizeof(struct spout__scoreboard_slot);
+	       n_slots * sizeof(struct spout__scoreboard_slot);
 }
 
 struct spout__scoreboard *
@@ -56,8 +56,8 @@ spout__scoreboard_clear(struct spout__scoreboard_slot *slot)
 }
 
 void
-spout__scoreboard_log_requests(const struct spout__scoreboard_slot *slot, unsigned index,
-    uint64_t now_ms)
+spout__scoreboard_log_requests(
+    const struct spout__scoreboard_slot *slot, unsigned index, uint64_t now_ms)
 {
 	unsigned i, n = 0;
 
@@ -70,10 +70,11 @@ spout__scoreboard_log_requests(const struct spout__scoreboard_slot *slot, unsign
 		if (rc < 0)
 			spout_error_log("worker %u was at: a torn record", index);
 		else
-			spout_error_log("worker %u was at: %s (request %s, for %llu ms)", index,
-			    r.what, r.id, (unsigned long long)(now_ms - r.started_ms));
+			spout_error_log("worker %u was at: %s (request %s, for %llu ms)",
+			    index, r.what, r.id,
+			    (unsigned long long)(now_ms - r.started_ms));
 	}
 	if (n > LOG_REQUESTS_MAX)
-		spout_error_log("worker %u was at %u more requests", index,
-		    n - LOG_REQUESTS_MAX);
+		spout_error_log(
+		    "worker %u was at %u more requests", index, n - LOG_REQUESTS_MAX);
 }

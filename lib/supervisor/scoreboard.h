@@ -28,8 +28,8 @@ enum spout__death { SPOUT__DEATHS(SPOUT__ID) SPOUT__N_DEATHS };
 
 /** States of a worker slot; the picture is in supervisor.h. */
 enum spout__worker_state {
-	SPOUT__WORKER_WAITING,  /* no process; one is started at a set time */
-	SPOUT__WORKER_BOOTING,  /* forked, has not said READY */
+	SPOUT__WORKER_WAITING, /* no process; one is started at a set time */
+	SPOUT__WORKER_BOOTING, /* forked, has not said READY */
 	SPOUT__WORKER_RUNNING,
 	SPOUT__WORKER_DRAINING, /* told to finish and leave */
 	SPOUT__WORKER_ABORTING, /* hung: SIGABRT sent */
@@ -50,7 +50,7 @@ struct spout__scoreboard_slot {
 
 struct spout__scoreboard {
 	unsigned n_slots;
-	_Atomic uint32_t serving;    /* the first generation is ready */
+	_Atomic uint32_t serving; /* the first generation is ready */
 	_Atomic uint32_t stopping;
 	_Atomic uint64_t started_ms; /* monotonic, of the supervisor */
 	struct spout__scoreboard_slot slots[];
@@ -61,13 +61,13 @@ extern const char *const spout__worker_state_names[];
 extern const char *const spout__death_labels[SPOUT__N_DEATHS];
 extern const char *const spout__death_texts[SPOUT__N_DEATHS];
 
-/** Shared memory for `n_slots` workers, before the fork. Returns owned, NULL with errno. */
+/** Shared memory for `n_slots` workers, before the fork. Owned, or NULL with errno. */
 struct spout__scoreboard *spout__scoreboard_new(unsigned n_slots);
 void spout__scoreboard_free(struct spout__scoreboard *board);
 /** Clear what a dead worker left: gauges and claims. Supervisor. */
 void spout__scoreboard_clear(struct spout__scoreboard_slot *slot);
 /** Log the requests that a dead worker had in flight, a few of them. Supervisor. */
-void spout__scoreboard_log_requests(const struct spout__scoreboard_slot *slot,
-    unsigned index, uint64_t now_ms);
+void spout__scoreboard_log_requests(
+    const struct spout__scoreboard_slot *slot, unsigned index, uint64_t now_ms);
 
 #endif

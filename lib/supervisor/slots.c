@@ -32,8 +32,8 @@ set_state(struct spout__supervisor *sup, struct spout__slot *slot,
 	    spout__worker_state_names[slot->state], spout__worker_state_names[state]);
 	slot->state = state;
 	slot->deadline_ms = deadline_ms;
-	atomic_store_explicit(&score_of(sup, slot)->state, (uint32_t)state,
-	    memory_order_relaxed);
+	atomic_store_explicit(
+	    &score_of(sup, slot)->state, (uint32_t)state, memory_order_relaxed);
 }
 
 static uint64_t
@@ -45,7 +45,8 @@ after(const struct spout__supervisor *sup, uint64_t ms)
 /* --- ending a process ------------------------------------------------------------ */
 
 static void
-abort_worker(struct spout__supervisor *sup, struct spout__slot *slot, enum spout__death cause)
+abort_worker(
+    struct spout__supervisor *sup, struct spout__slot *slot, enum spout__death cause)
 {
 	slot->cause = cause;
 	slot->cause_known = true;
@@ -56,8 +57,8 @@ abort_worker(struct spout__supervisor *sup, struct spout__slot *slot, enum spout
 static void
 kill_worker(struct spout__supervisor *sup, struct spout__slot *slot)
 {
-	spout_error_log("worker %u (pid %d) is killed: it did not end when told", slot->index,
-	    (int)slot->pid);
+	spout_error_log("worker %u (pid %d) is killed: it did not end when told",
+	    slot->index, (int)slot->pid);
 	kill(slot->pid, SIGKILL);
 	set_state(sup, slot, SPOUT__WORKER_KILLING, SPOUT__NEVER);
 }
@@ -70,8 +71,10 @@ spout__slot_expired(struct spout__supervisor *sup, struct spout__slot *slot)
 		spout__slot_start(sup, slot);
 		break;
 	case SPOUT__WORKER_BOOTING:
-		spout_error_log("worker %u (pid %d) is not ready after %llu ms: aborting it",
-		    slot->index, (int)slot->pid, (unsigned long long)sup->o.boot_timeout_ms);
+		spout_error_log(
+		    "worker %u (pid %d) is not ready after %llu ms: aborting it",
+		    slot->index, (int)slot->pid,
+		    (unsigned long long)sup->o.boot_timeout_ms);
 		abort_worker(sup, slot, SPOUT__DEATH_BOOT_TIMEOUT);
 		break;
 	case SPOUT__WORKER_DRAINING:
@@ -91,7 +94,8 @@ spout__slot_check_pulse(struct spout__supervisor *sup, struct spout__slot *slot)
 	if (slot->state != SPOUT__WORKER_RUNNING)
 		return;
 	last = atomic_load_explicit(
-	    &score_of(sup, slot)->stats.gauges[SPOUT__G_HEARTBEAT_MS], memory_order_relaxed);
+	    &score_of(sup, slot)->stats.gauges[SPOUT__G_HEARTBEAT_MS],
+	    memory_order_relaxed);
 	if (last < slot->ready_ms)
 		last = slot->ready_ms;
 	if (last < sup->pulse_floor_ms)
@@ -99,8 +103,8 @@ spout__slot_check_pulse(struct spout__supervisor *sup, struct spout__slot *slot)
 	if (last >= sup->now_ms || sup->now_ms - last <= sup->o.hang_timeout_ms)
 		return;
 	spout_error_log("worker %u (pid %d) hangs, its loop has not turned for %llu ms: "
-	    "aborting it", slot->index, (int)slot->pid,
-	    (unsigned long long)(sup->now_ms - last));
+			"aborting it",
+	    slot->index, (int)slot->pid, (unsigned long long)(sup->now_ms - last));
 	abort_worker(sup, slot, SPOUT__DEATH_HUNG);
 }
 
@@ -112,7 +116,8 @@ has_queue(const struct spout__supervisor *sup, const struct spout__slot *slot)
 
 	for (i = 0; sup->o.listeners != NULL && i < sup->o.listeners->n; i++) {
 		struct pollfd p = { .events = POLLIN,
-			.fd = spout__listener_fd(&sup->o.listeners->items[i], slot->index) };
+			.fd = spout__listener_fd(
+			    &sup->o.listeners->items[i], slot->index) };
 
 		if (poll(&p, 1, 0) > 0)
 			return true;
@@ -121,8 +126,8 @@ has_queue(const struct spout__supervisor *sup, const struct spout__slot *slot)
 }
 
 void
-spout__slot_stop(struct spout__supervisor *sup, struct spout__slot *slot,
-    enum spout__control_kind how)
+spout__slot_stop(
+    struct spout__supervisor *sup, struct spout__slot *slot, enum spout__control_kind how)
 {
 	/* In back-off with clients queued: one more worker, to answer them. */
 	if (slot->state == SPOUT__WORKER_WAITING && slot->proven && has_queue(sup, slot))
@@ -182,7 +187,8 @@ replace(struct spout__supervisor *sup, struct spout__slot *slot, const char *why
 		return;
 	}
 	if (!slot->proven && sup->phase == SPOUT__PHASE_STARTING) {
-		spout_error_log("giving up: the first worker in slot %u %s", slot->index, why);
+		spout_error_log(
+		    "giving up: the first worker in slot %u %s", slot->index, why);
 		set_state(sup, slot, SPOUT__WORKER_STOPPED, SPOUT__NEVER);
 		spout__supervisor_stop(sup, 1);
 		return;
@@ -190,15 +196,18 @@ replace(struct spout__supervisor *sup, struct spout__slot *slot, const char *why
 	if (life >= sup->o.healthy_ms) {
 		slot->short_lives = 0;
 	} else if (spout__supervisor_note_death(sup)) {
-		spout_error_log("giving up: %u workers died young within %llu ms; the last one, "
-		    "worker %u, %s", sup->o.restart_budget,
-		    (unsigned long long)sup->o.restart_window_ms, slot->index, why);
+		spout_error_log(
+		    "giving up: %u workers died young within %llu ms; the last one, "
+		    "worker %u, %s",
+		    sup->o.restart_budget, (unsigned long long)sup->o.restart_window_ms,
+		    slot->index, why);
 		set_state(sup, slot, SPOUT__WORKER_STOPPED, SPOUT__NEVER);
 		spout__supervisor_stop(sup, 1);
 		return;
 	}
 	delay = backoff_ms(sup, slot->short_lives++);
-	spout_info("worker %u starts again in %llu ms", slot->index, (unsigned long long)delay);
+	spout_info(
+	    "worker %u starts again in %llu ms", slot->index, (unsigned long long)delay);
 	set_state(sup, slot, SPOUT__WORKER_WAITING, after(sup, delay));
 }
 
@@ -234,8 +243,8 @@ became_ready(struct spout__supervisor *sup, struct spout__slot *slot)
 {
 	slot->ready_ms = sup->now_ms;
 	slot->proven = true;
-	atomic_store_explicit(&score_of(sup, slot)->ready_ms, sup->now_ms,
-	    memory_order_relaxed);
+	atomic_store_explicit(
+	    &score_of(sup, slot)->ready_ms, sup->now_ms, memory_order_relaxed);
 	if (slot->state == SPOUT__WORKER_BOOTING)
 		set_state(sup, slot, SPOUT__WORKER_RUNNING, SPOUT__NEVER);
 }
@@ -299,7 +308,7 @@ spout__slot_reaped(struct spout__supervisor *sup, struct spout__slot *slot, int 
 {
 	struct spout__scoreboard_slot *score = score_of(sup, slot);
 	bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
-	    slot->state == SPOUT__WORKER_DRAINING;
+	             slot->state == SPOUT__WORKER_DRAINING;
 	int pid = (int)slot->pid;
 	enum spout__death cause;
 	char why[384];

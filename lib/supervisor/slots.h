@@ -14,15 +14,15 @@ enum spout__phase { SPOUT__PHASE_STARTING, SPOUT__PHASE_SERVING, SPOUT__PHASE_ST
 struct spout__slot {
 	unsigned index;
 	enum spout__worker_state state;
-	pid_t pid;             /* 0: no process */
-	int control;           /* -1: none */
-	uint64_t deadline_ms;  /* of this state, or SPOUT__NEVER */
-	uint64_t ready_ms;     /* of this process; 0: not yet */
+	pid_t pid;            /* 0: no process */
+	int control;          /* -1: none */
+	uint64_t deadline_ms; /* of this state, or SPOUT__NEVER */
+	uint64_t ready_ms;    /* of this process; 0: not yet */
 	uint64_t generation;
-	bool proven;           /* some process of this slot has been ready */
-	bool cause_known;      /* we ended it: `cause` says why */
+	bool proven;      /* some process of this slot has been ready */
+	bool cause_known; /* we ended it: `cause` says why */
 	enum spout__death cause;
-	unsigned short_lives;  /* in a row */
+	unsigned short_lives; /* in a row */
 	char last_words[240];
 };
 
@@ -49,7 +49,8 @@ void spout__slot_start(struct spout__supervisor *sup, struct spout__slot *slot);
 /** Read what the worker has sent. */
 void spout__slot_read(struct spout__supervisor *sup, struct spout__slot *slot);
 /** Its process is gone, with this wait status. */
-void spout__slot_reaped(struct spout__supervisor *sup, struct spout__slot *slot, int status);
+void spout__slot_reaped(
+    struct spout__supervisor *sup, struct spout__slot *slot, int status);
 /** The deadline of its state has passed. */
 void spout__slot_expired(struct spout__supervisor *sup, struct spout__slot *slot);
 /** Abort a running worker whose heart has stopped. */

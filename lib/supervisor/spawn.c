@@ -2,9 +2,9 @@
 /*
  * From fork to the worker's main function: what the child inherits and must not keep.
  *
- * It closes the sockets of its siblings at once (a socket that a dead sibling shared with a
- * living one would swallow connections), dies with its parent, and leaves signals to the
- * control socket: Ctrl-C and systemd signal the whole group, the supervisor decides.
+ * It closes the sockets of its siblings at once (a socket that a dead sibling shared with
+ * a living one would swallow connections), dies with its parent, and leaves signals to
+ * the control socket: Ctrl-C and systemd signal the whole group, the supervisor decides.
  */
 #include "config.h"
 
@@ -98,9 +98,13 @@ static int
 child_main(struct spout__supervisor *sup, struct spout__slot *slot, int control)
 {
 	struct spout__scoreboard_slot *score = &sup->o.board->slots[slot->index];
-	struct spout__worker w = { .slot = slot->index, .n_slots = sup->o.n_workers,
-		.generation = slot->generation, .control = control,
-		.listeners = sup->o.listeners, .board = sup->o.board, .arg = sup->o.arg };
+	struct spout__worker w = { .slot = slot->index,
+		.n_slots = sup->o.n_workers,
+		.generation = slot->generation,
+		.control = control,
+		.listeners = sup->o.listeners,
+		.board = sup->o.board,
+		.arg = sup->o.arg };
 	int rc;
 
 	set_signals();

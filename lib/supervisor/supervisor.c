@@ -63,7 +63,7 @@ spout__supervisor_note_death(struct spout__supervisor *sup)
 
 	*at = sup->now_ms;
 	return sup->n_deaths > sup->o.restart_budget &&
-	    sup->now_ms - oldest < sup->o.restart_window_ms;
+	       sup->now_ms - oldest < sup->o.restart_window_ms;
 }
 
 /* --- signals --------------------------------------------------------------------- */
@@ -105,7 +105,8 @@ on_signal(struct spout__supervisor *sup, uint32_t signo)
 	case SIGQUIT:
 		if (sup->phase != SPOUT__PHASE_STOPPING) {
 			spout_info("%s: stopping, %llu ms for what runs",
-			    strsignal((int)signo), (unsigned long long)sup->o.drain_timeout_ms);
+			    strsignal((int)signo),
+			    (unsigned long long)sup->o.drain_timeout_ms);
 			spout__supervisor_stop(sup, 0);
 		} else {
 			spout_warning("%s again: stopping now", strsignal((int)signo));
@@ -114,7 +115,8 @@ on_signal(struct spout__supervisor *sup, uint32_t signo)
 		break;
 	default:
 		if ((sup->noted_signals & 1u << signo) == 0)
-			spout_warning("signal %u (%s) is ignored", signo, strsignal((int)signo));
+			spout_warning(
+			    "signal %u (%s) is ignored", signo, strsignal((int)signo));
 		sup->noted_signals |= 1u << signo;
 	}
 }
@@ -177,7 +179,8 @@ wait_for_events(struct spout__supervisor *sup, struct pollfd *fds)
 	asked = next_wait_ms(sup);
 	fds[0] = (struct pollfd){ .fd = sup->signal_fd, .events = POLLIN };
 	for (i = 0; i < sup->o.n_workers; i++)
-		fds[1 + i] = (struct pollfd){ .fd = sup->slots[i].control, .events = POLLIN };
+		fds[1 + i] =
+		    (struct pollfd){ .fd = sup->slots[i].control, .events = POLLIN };
 	if (poll(fds, 1 + sup->o.n_workers, asked) < 0)
 		fds[0].revents = 0; /* EINTR, ENOMEM: the next round tries again */
 	sup->now_ms = spout__clock_ms();
@@ -252,7 +255,8 @@ set_defaults(struct spout__supervisor_options *o)
 	o->backoff_min_ms = or_default(o->backoff_min_ms, 100);
 	o->backoff_max_ms = or_default(o->backoff_max_ms, 5000);
 	o->restart_window_ms = or_default(o->restart_window_ms, 60000);
-	o->restart_budget = (unsigned)or_default(o->restart_budget, 10 + 5 * o->n_workers);
+	o->restart_budget =
+	    (unsigned)or_default(o->restart_budget, 10 + 5 * o->n_workers);
 }
 
 static int
@@ -290,7 +294,8 @@ warn_of_threads(void)
 		n++;
 	closedir(dir);
 	if (n > 3) /* ".", ".." and us */
-		spout_warning("%u threads run before the fork: workers may hang on their locks",
+		spout_warning(
+		    "%u threads run before the fork: workers may hang on their locks",
 		    n - 3);
 }
 
@@ -300,10 +305,12 @@ supervise(struct spout__supervisor *sup, struct pollfd *fds)
 	unsigned i;
 
 	sup->now_ms = spout__clock_ms();
-	atomic_store_explicit(&sup->o.board->started_ms, sup->now_ms, memory_order_relaxed);
+	atomic_store_explicit(
+	    &sup->o.board->started_ms, sup->now_ms, memory_order_relaxed);
 	for (i = 0; i < sup->o.n_workers; i++) {
-		sup->slots[i] = (struct spout__slot){ .index = i, .control = -1,
-			.deadline_ms = SPOUT__NEVER };
+		sup->slots[i] = (struct spout__slot){
+			.index = i, .control = -1, .deadline_ms = SPOUT__NEVER
+		};
 	}
 	for (i = 0; i < sup->o.n_workers && sup->phase != SPOUT__PHASE_STOPPING; i++)
 		spout__slot_start(sup, &sup->slots[i]);

@@ -1,29 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The supervisor: forks the workers, watches and replaces them, owns the listening sockets.
- * A plain signalfd and poll loop on the main thread: no event library, no thread, and it
- * never reads a byte from a client, so that it has little to crash on.
+ * The supervisor: forks the workers, watches and replaces them, owns the listening
+ * sockets. A plain signalfd and poll loop on the main thread: no event library, no
+ * thread, and it never reads a byte from a client, so that it has little to crash on.
  *
- *                          time has come
- *             WAITING ------------------------> BOOTING ----------------> RUNNING
- *               ^ |                              | |  |       READY        |  |
- *               | | stop                    stop | |  | boot time-out      |  | no heartbeat
- *               | v                              v |  +----------+ +-------|--+
- *             STOPPED <----+       DRAINING <------|-------------|-|-------+ stop
- *                          |         |     |       |             v v
- *                          |   exits |     | drain |           ABORTING (SIGABRT sent)
- *                          +---------+     v time- |             |  |
- *                          +---------- KILLING out |    grace    |  |
- *     process gone:        |          (SIGKILL) <--|-------------+  |
- *       stopping  -> STOPPED                       |                |
- *       otherwise -> WAITING  <--------------------+----------------+
+ *                start               READY
+ *     WAITING ---------> BOOTING -------------> RUNNING
+ *        |                |   |                  |   |
+ *        |  boot time-out |   +-------+----------+   | no heartbeat
+ *        | stop           |           | stop         |
+ *        |                v           |              |
+ *        |             ABORTING <-----|--------------+
+ *        |             SIGABRT        v
+ *        |                |        DRAINING
+ *        |          grace |           | drain time-out
+ *        |                +-----+-----+
+ *        v                      v
+ *     STOPPED                KILLING
+ *                            SIGKILL
  *
- * - A worker that dies after a healthy life is replaced at once, then after 0.1 s, doubled
- *   up to 5 s, with jitter. Its sockets stay open here; the replacement gets the same ones.
+ * A process that is gone takes its slot, from any state, to WAITING (for the back-off
+ * time) or, when the program stops, to STOPPED.
+ *
+ * - A worker that dies after a healthy life is replaced at once, then after 0.1 s,
+ *   doubled up to 5 s, with jitter. Its sockets stay open here; the replacement gets
+ *   the very same ones.
  * - A restart budget per time window breaks a crash loop: the program ends, and says why.
  * - A first generation that cannot boot ends the program with the worker's last words.
- * - SIGTERM, SIGINT, SIGQUIT: graceful stop, SIGKILL after drain_timeout_ms. A second one:
- *   one second is left. SIGHUP, SIGUSR1, SIGUSR2 are ignored.
+ * - SIGTERM, SIGINT, SIGQUIT: graceful stop, SIGKILL after drain_timeout_ms. A second
+ *   one leaves quick_timeout_ms. SIGHUP, SIGUSR1, SIGUSR2 are ignored.
  * - Workers die with the supervisor (PR_SET_PDEATHSIG).
  */
 #ifndef SPOUT_SUPERVISOR_SUPERVISOR_H
@@ -53,34 +58,35 @@ struct spout__supervisor_options {
 	struct spout__listeners *listeners;
 	struct spout__scoreboard *board; /* with n_workers slots */
 	/*
-	 * The worker: runs in the forked child as its only thread, with its own log thread,
-	 * figures (spout__stats) and identity in place; signals are at their defaults, but
-	 * SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2 and SIGPIPE are ignored: orders
-	 * come over the control socket. It calls spout__worker_ready() when it serves, stamps
-	 * SPOUT__G_HEARTBEAT_MS (spout__clock_ms()) at least once a second from its loop, and
-	 * returns the exit status: 0 after a clean drain.
+	 * The worker: runs in the forked child as its only thread, with its own log
+	 * thread, figures (spout__stats) and identity in place; signals are at their
+	 * defaults, but SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2 and SIGPIPE
+	 * are ignored: orders come over the control socket. It calls
+	 * spout__worker_ready() when it serves, stamps SPOUT__G_HEARTBEAT_MS
+	 * (spout__clock_ms()) at least once a second from its loop, and returns the exit
+	 * status: 0 after a clean drain.
 	 */
 	int (*worker_main)(const struct spout__worker *worker);
 	void *arg;
-	void (*on_serving)(void *arg);       /* all workers are ready; may be NULL */
+	void (*on_serving)(void *arg);        /* all workers are ready; may be NULL */
 	const struct spout__identity *run_as; /* NULL: stay who we are */
 	const char *pid_file;                 /* NULL: none */
-	uint64_t drain_timeout_ms;  /* from the first signal to SIGKILL [30000] */
-	uint64_t quick_timeout_ms;  /* from the second signal to SIGKILL [1000] */
-	uint64_t boot_timeout_ms;   /* from the fork to READY [60000] */
-	uint64_t hang_timeout_ms;   /* without a heartbeat [10000]; UINT64_MAX: no check */
-	uint64_t abort_grace_ms;    /* from SIGABRT to SIGKILL [5000] */
-	uint64_t healthy_ms;        /* a life this long, since READY, clears the back-off [10000] */
+	uint64_t drain_timeout_ms; /* from the first signal to SIGKILL [30000] */
+	uint64_t quick_timeout_ms; /* from the second signal to SIGKILL [1000] */
+	uint64_t boot_timeout_ms;  /* from the fork to READY [60000] */
+	uint64_t hang_timeout_ms;  /* without a heartbeat [10000]; UINT64_MAX: no check */
+	uint64_t abort_grace_ms;   /* from SIGABRT to SIGKILL [5000] */
+	uint64_t healthy_ms;       /* a life of this length clears the back-off [10000] */
 	uint64_t backoff_min_ms, backoff_max_ms; /* [100, 5000] */
-	uint64_t restart_window_ms; /* [60000] */
-	unsigned restart_budget;    /* deaths before healthy_ms in a window [10 + 5 a worker] */
+	uint64_t restart_window_ms;              /* [60000] */
+	unsigned restart_budget; /* of shorter lives, per window [10 + 5 a worker] */
 };
 
 /**
  * Fork the workers and watch them until a signal, or a failure, ends the program. Members
- * that are 0 get the default. The listeners are left open for the caller to close. Returns
- * the exit status: 0 after a clean stop; 1 when a worker could not start, kept crashing or
- * had to be killed (the log says which).
+ * that are 0 get the default. The listeners are left open for the caller to close.
+ * Returns the exit status: 0 after a clean stop; 1 when a worker could not start, kept
+ * crashing or had to be killed (the log says which).
  */
 int spout__supervisor_run(const struct spout__supervisor_options *options);
 

@@ -73,10 +73,14 @@ addresses_that_are_refused_with_a_reason(void)
 		{ "[::1]", "port must be" },
 		{ "::1:80", "in brackets" },
 		{ "unix:", "path missing" },
-		{ "unix:/0123456789012345678901234567890123456789012345678901234567890123456789"
-		  "0123456789012345678901234567890123456", "path too long" },
-		{ "[00000000000000000000000000000000000000000000000000000000000000000000000000"
-		  "0000000000000::1]:80", "address missing" },
+		{ "unix:/"
+		  "0123456789012345678901234567890123456789012345678901234567890123456789"
+		  "0123456789012345678901234567890123456",
+		    "path too long" },
+		{ "[000000000000000000000000000000000000000000000000000000000000000000000"
+		  "00000"
+		  "0000000000000::1]:80",
+		    "address missing" },
 	};
 	char why[SPOUT__WHY];
 	struct spout__listen_address a;
@@ -129,10 +133,12 @@ reuseport_gives_each_slot_its_socket_on_one_port(void)
 	char why[SPOUT__WHY];
 	int clients[200], got[4] = { 0 }, total = 0, i, k;
 
-	CU_ASSERT_EQUAL_FATAL(open_one(&ls, "127.0.0.1:0", SPOUT__LISTEN_REUSEPORT, 4, why), 0);
+	CU_ASSERT_EQUAL_FATAL(
+	    open_one(&ls, "127.0.0.1:0", SPOUT__LISTEN_REUSEPORT, 4, why), 0);
 	for (i = 1; i < 4; i++) {
 		CU_ASSERT_NOT_EQUAL(spout__listener_fd(ls.items, i), ls.items->fds[0]);
-		CU_ASSERT_EQUAL(port_of_fd(ls.items->fds[i]), port_of_fd(ls.items->fds[0]));
+		CU_ASSERT_EQUAL(
+		    port_of_fd(ls.items->fds[i]), port_of_fd(ls.items->fds[0]));
 	}
 	for (i = 0; i < 200; i++)
 		clients[i] = connect_to(ls.items);
@@ -161,10 +167,12 @@ second_instance_is_told_address_in_use(void)
 
 	for (a = 0; a < 3; a++)
 		for (b = 0; b < 3; b++) {
-			CU_ASSERT_EQUAL_FATAL(open_one(&first, "127.0.0.1:0", modes[a], 2, why), 0);
+			CU_ASSERT_EQUAL_FATAL(
+			    open_one(&first, "127.0.0.1:0", modes[a], 2, why), 0);
 			snprintf(text, sizeof(text), "127.0.0.1:%u",
 			    port_of_fd(first.items->fds[0]));
-			CU_ASSERT_EQUAL(open_one(&second, text, modes[b], 2, why), -EADDRINUSE);
+			CU_ASSERT_EQUAL(
+			    open_one(&second, text, modes[b], 2, why), -EADDRINUSE);
 			CU_ASSERT_PTR_NOT_NULL(strstr(why, "address in use"));
 			CU_ASSERT_PTR_NOT_NULL(strstr(why, text));
 			spout__listeners_close(&first);
@@ -178,7 +186,8 @@ address_is_free_again_after_close_with_connections(void)
 	char why[SPOUT__WHY], text[32];
 	int client, server;
 
-	CU_ASSERT_EQUAL_FATAL(open_one(&ls, "127.0.0.1:0", SPOUT__LISTEN_REUSEPORT, 1, why), 0);
+	CU_ASSERT_EQUAL_FATAL(
+	    open_one(&ls, "127.0.0.1:0", SPOUT__LISTEN_REUSEPORT, 1, why), 0);
 	client = connect_to(ls.items);
 	server = accept4(ls.items->fds[0], NULL, NULL, SOCK_CLOEXEC);
 	close(server); /* this side closes first: TIME_WAIT is here */
@@ -243,7 +252,8 @@ accepted_sockets_inherit_the_options(void)
 	char why[SPOUT__WHY];
 	int client, server;
 
-	CU_ASSERT_EQUAL_FATAL(open_one(&ls, "127.0.0.1:0", SPOUT__LISTEN_REUSEPORT, 1, why), 0);
+	CU_ASSERT_EQUAL_FATAL(
+	    open_one(&ls, "127.0.0.1:0", SPOUT__LISTEN_REUSEPORT, 1, why), 0);
 	CU_ASSERT(fcntl(ls.items->fds[0], F_GETFD) & FD_CLOEXEC);
 	CU_ASSERT(fcntl(ls.items->fds[0], F_GETFL) & O_NONBLOCK);
 	client = connect_to(ls.items);
@@ -270,10 +280,12 @@ worker_keeps_its_own_socket_only(void)
 	sibling = ls.items[0].fds[0];
 	spout__listeners_keep(&ls, 1);
 	CU_ASSERT_EQUAL(fcntl(sibling, F_GETFD), -1);
-	CU_ASSERT_EQUAL(int_option(spout__listener_fd(&ls.items[0], 1), SOL_SOCKET,
-	    SO_ACCEPTCONN), 1);
-	CU_ASSERT_EQUAL(int_option(spout__listener_fd(&ls.items[1], 1), SOL_SOCKET,
-	    SO_ACCEPTCONN), 1);
+	CU_ASSERT_EQUAL(
+	    int_option(spout__listener_fd(&ls.items[0], 1), SOL_SOCKET, SO_ACCEPTCONN),
+	    1);
+	CU_ASSERT_EQUAL(
+	    int_option(spout__listener_fd(&ls.items[1], 1), SOL_SOCKET, SO_ACCEPTCONN),
+	    1);
 	spout__listeners_close(&ls);
 }
 
@@ -325,8 +337,8 @@ unix_socket_in_use_is_refused_and_kept(void)
 	make_dir();
 	CU_ASSERT_EQUAL_FATAL(
 	    open_one(&first, listen_text, SPOUT__LISTEN_REUSEPORT, 1, why), 0);
-	CU_ASSERT_EQUAL(open_one(&second, listen_text, SPOUT__LISTEN_REUSEPORT, 1, why),
-	    -EADDRINUSE);
+	CU_ASSERT_EQUAL(
+	    open_one(&second, listen_text, SPOUT__LISTEN_REUSEPORT, 1, why), -EADDRINUSE);
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, "address in use"));
 	fd = connect_to(first.items);
 	CU_ASSERT(fd >= 0);
@@ -352,7 +364,8 @@ stale_unix_socket_is_replaced_a_file_never(void)
 	CU_ASSERT_EQUAL(open_one(&ls, listen_text, SPOUT__LISTEN_SHARED, 1, why), 0);
 	spout__listeners_close(&ls);
 	close(open(path, O_CREAT | O_WRONLY, 0600));
-	CU_ASSERT_EQUAL(open_one(&ls, listen_text, SPOUT__LISTEN_SHARED, 1, why), -EEXIST);
+	CU_ASSERT_EQUAL(
+	    open_one(&ls, listen_text, SPOUT__LISTEN_SHARED, 1, why), -EEXIST);
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, "exists and is not a socket"));
 	CU_ASSERT_EQUAL(stat(path, &st), 0);
 	unlink(path);
@@ -367,9 +380,11 @@ socket_file_of_another_is_not_removed_at_close(void)
 	struct stat st;
 
 	make_dir();
-	CU_ASSERT_EQUAL_FATAL(open_one(&first, listen_text, SPOUT__LISTEN_SHARED, 1, why), 0);
+	CU_ASSERT_EQUAL_FATAL(
+	    open_one(&first, listen_text, SPOUT__LISTEN_SHARED, 1, why), 0);
 	unlink(path); /* somebody cleaned up, and a new instance took the path */
-	CU_ASSERT_EQUAL_FATAL(open_one(&second, listen_text, SPOUT__LISTEN_SHARED, 1, why), 0);
+	CU_ASSERT_EQUAL_FATAL(
+	    open_one(&second, listen_text, SPOUT__LISTEN_SHARED, 1, why), 0);
 	spout__listeners_close(&first);
 	CU_ASSERT_EQUAL(stat(path, &st), 0);
 	spout__listeners_close(&second);
@@ -394,7 +409,8 @@ inherit_in_child(int fd, bool is_listener)
 	if (spout__listeners_inherited() != 1)
 		return 2;
 	if (spout__listeners_open(&ls, NULL, 0, 4, why) < 0)
-		return strstr(why, "not a listening socket") != NULL && !is_listener ? 0 : 3;
+		return strstr(why, "not a listening socket") != NULL && !is_listener ? 0
+		                                                                     : 3;
 	if (!is_listener)
 		return 4;
 	if (ls.n != 1 || ls.items->mode != SPOUT__LISTEN_SHARED ||
@@ -463,7 +479,8 @@ static const struct unit_test listener_tests[] = {
 int
 main(int argc, char **argv)
 {
-	const struct unit_suite suites[] = { { "listeners", listener_tests }, { NULL, NULL } };
+	const struct unit_suite suites[] = { { "listeners", listener_tests },
+		{ NULL, NULL } };
 
 	return unit_run(argc, argv, suites);
 }

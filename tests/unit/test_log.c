@@ -26,8 +26,9 @@ static struct spout__log_options before;
 static void
 log_into_pipe(enum spout__log_format format)
 {
-	struct spout__log_options o = { .level = SPOUT_LOG_INFO, .format = format,
-		.process = "worker 0" };
+	struct spout__log_options o = {
+		.level = SPOUT_LOG_INFO, .format = format, .process = "worker 0"
+	};
 
 	CU_ASSERT_EQUAL_FATAL(pipe2(pipe_fds, O_CLOEXEC), 0);
 	before = *spout__log_current();
@@ -68,6 +69,8 @@ matches(const char *text, const char *pattern)
 	return ok;
 }
 
+#define STAMP "20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9](:[0-5][0-9]){2}\\.[0-9]{3}Z"
+
 static void
 text_line_has_time_level_process_and_request(void)
 {
@@ -82,10 +85,8 @@ text_line_has_time_level_process_and_request(void)
 	CU_ASSERT_EQUAL(errno, ENOENT);
 	spout__log_request_id = NULL;
 	text = log_collected(NULL);
-	CU_ASSERT(matches(text,
-	    "^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]\\.[0-9]{3}Z "
-	    "INFO worker 0\\[[0-9]+\\]: hello 7\n"
-	    "20[^ ]*Z WARNING worker 0\\[[0-9]+\\] req=5f1c: inside\n$"));
+	CU_ASSERT(matches(text, "^" STAMP " INFO worker 0\\[[0-9]+\\]: hello 7\n" STAMP
+				" WARNING worker 0\\[[0-9]+\\] req=5f1c: inside\n$"));
 	free(text);
 }
 
@@ -117,7 +118,8 @@ control_bytes_cannot_forge_a_line(void)
 	log_into_pipe(SPOUT__LOG_TEXT);
 	spout_info("a\n2026 INFO b\r\x1b[2J\x7f\xc2\x85z\xff caf\xc3\xa9");
 	text = log_collected(NULL);
-	CU_ASSERT(matches(text, ": a\\\\n2026 INFO b\\\\r\\\\x1b\\[2J\\\\x7f\\\\x85z\\\\xff"));
+	CU_ASSERT(
+	    matches(text, ": a\\\\n2026 INFO b\\\\r\\\\x1b\\[2J\\\\x7f\\\\x85z\\\\xff"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\\xff caf\xc3\xa9\n"));
 	CU_ASSERT_PTR_EQUAL(strchr(text, '\n'), text + strlen(text) - 1);
 	free(text);
@@ -126,7 +128,8 @@ control_bytes_cannot_forge_a_line(void)
 static void
 json_line_parses_and_keeps_the_message(void)
 {
-	static const char nasty[] = "quote \" back \\ nl \n bell \a c1 \xc2\x9f caf\xc3\xa9";
+	static const char nasty[] =
+	    "quote \" back \\ nl \n bell \a c1 \xc2\x9f caf\xc3\xa9";
 	json_t *line;
 	char *text;
 
@@ -137,10 +140,14 @@ json_line_parses_and_keeps_the_message(void)
 	text = log_collected(NULL);
 	line = json_loads(text, 0, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(line);
-	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(line, "message")), nasty);
-	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(line, "request")), "id\"\n");
-	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(line, "level")), "error");
-	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(line, "process")), "worker 0");
+	CU_ASSERT_STRING_EQUAL(
+	    json_string_value(json_object_get(line, "message")), nasty);
+	CU_ASSERT_STRING_EQUAL(
+	    json_string_value(json_object_get(line, "request")), "id\"\n");
+	CU_ASSERT_STRING_EQUAL(
+	    json_string_value(json_object_get(line, "level")), "error");
+	CU_ASSERT_STRING_EQUAL(
+	    json_string_value(json_object_get(line, "process")), "worker 0");
 	CU_ASSERT_EQUAL(json_integer_value(json_object_get(line, "pid")), getpid());
 	json_decref(line);
 	free(text);
@@ -149,9 +156,10 @@ json_line_parses_and_keeps_the_message(void)
 static void
 json_line_of_invalid_utf8_parses(void)
 {
-	/* lone continuation, overlong, surrogate, past the last code point, cut sequence */
-	static const char *const bad[] = { "a\x80", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80",
-		"\xf4\x90\x80\x80", "\xf5", "end\xe2\x82" };
+	/* lone continuation, overlong, surrogate, past the last code point, cut sequence
+	 */
+	static const char *const bad[] = { "a\x80", "\xc0\xaf", "\xe0\x80\xaf",
+		"\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf5", "end\xe2\x82" };
 	size_t i;
 
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -393,7 +401,8 @@ bug_writes_what_is_queued_then_its_own_line(void)
 	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
 	CU_ASSERT(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 	text = log_collected(NULL);
-	CU_ASSERT(matches(text, "\\]: just before\n.*FATAL.*assertion failed: 1 \\+ 1 == 3\n$"));
+	CU_ASSERT(matches(
+	    text, "\\]: just before\n.*FATAL.*assertion failed: 1 \\+ 1 == 3\n$"));
 	free(text);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The supervisor with real processes: each test forks a supervisor whose workers are small
- * loops, and watches through the scoreboard and the collected log.
+ * The supervisor with real processes: each test forks a supervisor whose workers are
+ * small loops, and watches through the scoreboard and the collected log.
  */
 #include "config.h"
 
@@ -36,9 +36,9 @@ static struct {
 	_Atomic uint32_t n_starts;
 	_Atomic uint64_t starts_ms[STARTS_MAX];
 	_Atomic uint64_t socket_inode[2][4]; /* by slot and generation */
-	_Atomic uint32_t go; /* the test lets a worker go on */
+	_Atomic uint32_t go;                 /* the test lets a worker go on */
 	_Atomic uint64_t seen[4];
-} *shared;
+} * shared;
 
 static struct spout__scoreboard *board;
 static pid_t supervisor;
@@ -68,12 +68,12 @@ run_supervisor(struct spout__supervisor_options *o, int err)
 	setrlimit(RLIMIT_CORE, &no_core);
 	dup2(err, 2);
 	close(log_fd); /* so that nothing but the test reads */
-	spout__log_configure(&(struct spout__log_options){ .level = SPOUT_LOG_INFO, .fd = 2,
-	    .process = "supervisor" });
+	spout__log_configure(&(struct spout__log_options){
+	    .level = SPOUT_LOG_INFO, .fd = 2, .process = "supervisor" });
 	if (spout__listeners_open(&listeners, &spec, 1, o->n_workers, why) < 0)
 		_exit(3);
-	shared->port = ntohs(
-	    ((struct sockaddr_in *)&listeners.items->address.addr)->sin_port);
+	shared->port =
+	    ntohs(((struct sockaddr_in *)&listeners.items->address.addr)->sin_port);
 	o->listeners = &listeners;
 	status = spout__supervisor_run(o);
 	spout__listeners_close(&listeners);
@@ -108,7 +108,7 @@ finish(void)
 	int status = 0;
 
 	while (len < sizeof(log_text) - 1 &&
-	    (n = read(log_fd, log_text + len, sizeof(log_text) - 1 - len)) > 0)
+	       (n = read(log_fd, log_text + len, sizeof(log_text) - 1 - len)) > 0)
 		len += (size_t)n;
 	log_text[len] = '\0';
 	close(log_fd);
@@ -138,7 +138,7 @@ static bool
 ready(unsigned slot, uint64_t generation)
 {
 	return board->slots[slot].state == SPOUT__WORKER_RUNNING &&
-	    board->slots[slot].generation >= generation;
+	       board->slots[slot].generation >= generation;
 }
 
 /* --- workers --------------------------------------------------------------------- */
@@ -164,7 +164,7 @@ accept_queued(const struct spout__worker *w)
 	int fd;
 
 	while ((fd = accept4(spout__listener_fd(w->listeners->items, w->slot), NULL, NULL,
-	            SOCK_CLOEXEC)) >= 0) {
+		    SOCK_CLOEXEC)) >= 0) {
 		if (read(fd, &byte, 1) == 1 && write(fd, &digit, 1) != 1)
 			_exit(9);
 		close(fd);
@@ -176,7 +176,8 @@ static int
 serve(const struct spout__worker *w)
 {
 	struct pollfd fds[2] = { { .fd = w->control, .events = POLLIN },
-		{ .fd = spout__listener_fd(w->listeners->items, w->slot), .events = POLLIN } };
+		{ .fd = spout__listener_fd(w->listeners->items, w->slot),
+		    .events = POLLIN } };
 	struct spout__control_message m;
 
 	spout__worker_ready(w);
@@ -229,7 +230,8 @@ plain_worker(const struct spout__worker *w)
 static int
 connect_and_ask(void)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(shared->port),
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_port = htons(shared->port),
 		.sin_addr = { htonl(INADDR_LOOPBACK) } };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -265,8 +267,8 @@ queued_connections_survive_kill_9(void)
 	int fds[CLIENTS], got[3] = { 0 }, i;
 	uint64_t killed;
 
-	start((struct spout__supervisor_options){ .worker_main = serve_from_second_life,
-	    .n_workers = 2 });
+	start((struct spout__supervisor_options){
+	    .worker_main = serve_from_second_life, .n_workers = 2 });
 	CU_ASSERT_FATAL(eventually(board->serving));
 	for (i = 0; i < CLIENTS; i++)
 		fds[i] = connect_and_ask();
@@ -301,7 +303,8 @@ count_listening(void)
 		int listening = 0;
 		socklen_t len = sizeof(listening);
 
-		if (getsockopt(atoi(e->d_name), SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0)
+		if (getsockopt(atoi(e->d_name), SOL_SOCKET, SO_ACCEPTCONN, &listening,
+			&len) == 0)
 			n += listening;
 	}
 	closedir(d);
@@ -318,8 +321,8 @@ count_then_serve(const struct spout__worker *w)
 static void
 worker_holds_no_socket_of_its_siblings(void)
 {
-	start((struct spout__supervisor_options){ .worker_main = count_then_serve,
-	    .n_workers = 3 });
+	start((struct spout__supervisor_options){
+	    .worker_main = count_then_serve, .n_workers = 3 });
 	CU_ASSERT(eventually(board->serving));
 	CU_ASSERT_EQUAL(shared->seen[0], 1);
 	CU_ASSERT_EQUAL(stop_and_finish(), 0);
@@ -337,25 +340,30 @@ static void
 crash_loop_ends_the_program_with_its_reason(void)
 {
 	start((struct spout__supervisor_options){ .worker_main = die_young,
-	    .restart_budget = 5, .backoff_min_ms = 1, .backoff_max_ms = 4 });
+	    .restart_budget = 5,
+	    .backoff_min_ms = 1,
+	    .backoff_max_ms = 4 });
 	CU_ASSERT_EQUAL(finish(), 1);
 	CU_ASSERT(logged("giving up: 5 workers died young within 60000 ms; the last one, "
-	    "worker 0, exited unasked (status 7)"));
+			 "worker 0, exited unasked (status 7)"));
 }
 
 static void
 restarts_are_immediate_once_then_doubled_to_a_maximum(void)
 {
-	static const unsigned least[] = { 0, 0, 30, 60, 90, 90 }; /* a quarter of jitter */
+	static const unsigned least[] = { 0, 0, 30, 60, 90,
+		90 }; /* a quarter of jitter */
 	int i;
 
 	start((struct spout__supervisor_options){ .worker_main = die_young,
-	    .restart_budget = 5, .backoff_min_ms = 40, .backoff_max_ms = 120 });
+	    .restart_budget = 5,
+	    .backoff_min_ms = 40,
+	    .backoff_max_ms = 120 });
 	CU_ASSERT(eventually(shared->n_starts == 6));
 	for (i = 2; i < 6; i++)
 		CU_ASSERT(shared->starts_ms[i] - shared->starts_ms[i - 1] >= least[i]);
 	CU_ASSERT(shared->starts_ms[1] - shared->starts_ms[0] <
-	    shared->starts_ms[5] - shared->starts_ms[4]);
+		  shared->starts_ms[5] - shared->starts_ms[4]);
 	CU_ASSERT_EQUAL(finish(), 1);
 	CU_ASSERT(logged("worker 0 starts again in 0 ms"));
 }
@@ -373,7 +381,9 @@ static void
 deaths_after_healthy_lives_do_not_count(void)
 {
 	start((struct spout__supervisor_options){ .worker_main = live_a_while,
-	    .restart_budget = 1, .healthy_ms = 10, .backoff_min_ms = 10000 });
+	    .restart_budget = 1,
+	    .healthy_ms = 10,
+	    .backoff_min_ms = 10000 });
 	CU_ASSERT(eventually(shared->n_starts >= 5)); /* at once each time */
 	kill(supervisor, SIGTERM);
 	finish(); /* the status depends on where the signal found the worker */
@@ -420,8 +430,8 @@ hang_in_first_life(const struct spout__worker *w)
 static void
 hung_worker_is_dumped_and_replaced(void)
 {
-	start((struct spout__supervisor_options){ .worker_main = hang_in_first_life,
-	    .hang_timeout_ms = 150 });
+	start((struct spout__supervisor_options){
+	    .worker_main = hang_in_first_life, .hang_timeout_ms = 150 });
 	CU_ASSERT(eventually(ready(0, 2)));
 	CU_ASSERT_EQUAL(board->slots[0].deaths[SPOUT__DEATH_HUNG], 1);
 	CU_ASSERT_EQUAL(stop_and_finish(), 0);
@@ -443,8 +453,10 @@ stop_itself_in_first_life(const struct spout__worker *w)
 static void
 hung_worker_that_cannot_abort_is_killed(void)
 {
-	start((struct spout__supervisor_options){ .worker_main = stop_itself_in_first_life,
-	    .hang_timeout_ms = 150, .abort_grace_ms = 100 });
+	start(
+	    (struct spout__supervisor_options){ .worker_main = stop_itself_in_first_life,
+		.hang_timeout_ms = 150,
+		.abort_grace_ms = 100 });
 	CU_ASSERT(eventually(ready(0, 2)));
 	CU_ASSERT_EQUAL(stop_and_finish(), 0);
 	CU_ASSERT(logged("hung (signal 9: Killed)"));
@@ -456,8 +468,8 @@ pause_of_the_whole_machine_kills_nobody(void)
 	pid_t worker;
 	int status;
 
-	start((struct spout__supervisor_options){ .worker_main = plain_worker,
-	    .hang_timeout_ms = 1000 });
+	start((struct spout__supervisor_options){
+	    .worker_main = plain_worker, .hang_timeout_ms = 1000 });
 	CU_ASSERT_FATAL(eventually(board->serving));
 	worker = (pid_t)board->slots[0].pid;
 	kill(supervisor, SIGSTOP);
@@ -487,11 +499,11 @@ fail_to_boot(const struct spout__worker *w)
 static void
 boot_failure_ends_the_program_with_its_last_words(void)
 {
-	start((struct spout__supervisor_options){ .worker_main = fail_to_boot,
-	    .n_workers = 2 });
+	start((struct spout__supervisor_options){
+	    .worker_main = fail_to_boot, .n_workers = 2 });
 	CU_ASSERT_EQUAL(finish(), 1);
 	CU_ASSERT(logged("giving up: the first worker in slot 1 could not start: "
-	    "no database at /nowhere"));
+			 "no database at /nowhere"));
 	CU_ASSERT_PTR_NULL(strstr(log_text, "listening on"));
 }
 
@@ -507,8 +519,8 @@ never_ready(const struct spout__worker *w)
 static void
 boot_time_out_ends_the_program(void)
 {
-	start((struct spout__supervisor_options){ .worker_main = never_ready,
-	    .boot_timeout_ms = 100 });
+	start((struct spout__supervisor_options){
+	    .worker_main = never_ready, .boot_timeout_ms = 100 });
 	CU_ASSERT_EQUAL(finish(), 1);
 	CU_ASSERT(logged("did not become ready in time"));
 }
@@ -549,8 +561,8 @@ listening_is_told_when_all_are_ready(void)
 	char early[4096] = "", want[64];
 	struct pollfd p;
 
-	start((struct spout__supervisor_options){ .worker_main = ready_when_told,
-	    .n_workers = 2, .hang_timeout_ms = 200 });
+	start((struct spout__supervisor_options){
+	    .worker_main = ready_when_told, .n_workers = 2, .hang_timeout_ms = 200 });
 	CU_ASSERT(eventually(ready(0, 1)));
 	CU_ASSERT_EQUAL(board->serving, 0);
 	p = (struct pollfd){ .fd = log_fd, .events = POLLIN };
@@ -587,7 +599,9 @@ graceful_stop_answers_what_is_queued(void)
 	int fds[20], i;
 
 	start((struct spout__supervisor_options){ .worker_main = accept_only_at_the_end,
-	    .n_workers = 2, .drain_timeout_ms = 9000, .pid_file = "test-supervisor.pid" });
+	    .n_workers = 2,
+	    .drain_timeout_ms = 9000,
+	    .pid_file = "test-supervisor.pid" });
 	CU_ASSERT_FATAL(eventually(board->serving));
 	CU_ASSERT_EQUAL(access("test-supervisor.pid", R_OK), 0);
 	for (i = 0; i < 20; i++)
@@ -613,7 +627,9 @@ stop_during_back_off_answers_what_is_queued(void)
 	int fds[20], i;
 
 	start((struct spout__supervisor_options){ .worker_main = die_then_serve,
-	    .backoff_min_ms = 1, .backoff_max_ms = 600000, .restart_budget = 100,
+	    .backoff_min_ms = 1,
+	    .backoff_max_ms = 600000,
+	    .restart_budget = 100,
 	    .drain_timeout_ms = 9000 });
 	CU_ASSERT_FATAL(eventually(shared->n_starts == 3));
 	CU_ASSERT_FATAL(eventually(board->slots[0].state == SPOUT__WORKER_WAITING));
@@ -630,8 +646,8 @@ drain_past_the_deadline_is_killed_and_told(void)
 {
 	uint64_t began;
 
-	start((struct spout__supervisor_options){ .worker_main = idle,
-	    .drain_timeout_ms = 150 });
+	start((struct spout__supervisor_options){
+	    .worker_main = idle, .drain_timeout_ms = 150 });
 	CU_ASSERT_FATAL(eventually(board->serving));
 	began = spout__clock_ms();
 	CU_ASSERT_EQUAL(stop_and_finish(), 1);
@@ -642,8 +658,8 @@ drain_past_the_deadline_is_killed_and_told(void)
 static void
 second_signal_is_quick(void)
 {
-	start((struct spout__supervisor_options){ .worker_main = idle,
-	    .drain_timeout_ms = 600000, .quick_timeout_ms = 50 });
+	start((struct spout__supervisor_options){
+	    .worker_main = idle, .drain_timeout_ms = 600000, .quick_timeout_ms = 50 });
 	CU_ASSERT_FATAL(eventually(board->serving));
 	kill(supervisor, SIGTERM);
 	CU_ASSERT(eventually(board->stopping));
@@ -655,8 +671,8 @@ second_signal_is_quick(void)
 static void
 stop_while_booting_is_clean(void)
 {
-	start((struct spout__supervisor_options){ .worker_main = ready_when_told,
-	    .n_workers = 2 });
+	start((struct spout__supervisor_options){
+	    .worker_main = ready_when_told, .n_workers = 2 });
 	CU_ASSERT(eventually(ready(0, 1)));
 	kill(supervisor, SIGQUIT);
 	CU_ASSERT(eventually(board->slots[1].state == SPOUT__WORKER_DRAINING));
@@ -750,8 +766,8 @@ workers_run_as_another_user_and_still_die_with_us(void)
 
 	snprintf(text, sizeof(text), "%u:%u", uid, geteuid() == 0 ? 65533 : getegid());
 	CU_ASSERT_EQUAL_FATAL(spout__identity_lookup(text, &id, why), 0);
-	start((struct spout__supervisor_options){ .worker_main = report_identity,
-	    .run_as = &id });
+	start((struct spout__supervisor_options){
+	    .worker_main = report_identity, .run_as = &id });
 	CU_ASSERT(eventually(board->serving));
 	CU_ASSERT_EQUAL(shared->seen[0], uid);
 	CU_ASSERT_EQUAL(shared->seen[1], 1);
