@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 include tests/unit/module.mk
+include tests/conformance/module.mk
 include tests/checks/module.mk
 
 # Whole folders: what runs against a build, and what tests read.

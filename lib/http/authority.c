@@ -38,7 +38,8 @@ skip_name(const char *p, const char *end)
 			p++;
 		if (p == end || *p == ':')
 			return p > start ? p : NULL;
-		if (*p != '%' || end - p < 3 || !spout__http_char_is(p[1], SPOUT__CHAR_HEX) ||
+		if (*p != '%' || end - p < 3 ||
+		    !spout__http_char_is(p[1], SPOUT__CHAR_HEX) ||
 		    !spout__http_char_is(p[2], SPOUT__CHAR_HEX))
 			return NULL;
 		p += 3;
@@ -82,16 +83,16 @@ without_default_port(struct spout_slice a, const char *default_port)
 		port--;
 	if (port == a.data || port[-1] != ':')
 		return a;
-	if (port == end || spout_slice_equal(spout_slice_of(port, (size_t)(end - port)),
-	    default_port))
+	if (port == end ||
+	    spout_slice_equal(spout_slice_of(port, (size_t)(end - port)), default_port))
 		return spout_slice_of(a.data, (size_t)(port - 1 - a.data));
 	return a;
 }
 
 bool
-spout__http_authority_same(struct spout_slice a, struct spout_slice b,
-    const char *default_port)
+spout__http_authority_same(
+    struct spout_slice a, struct spout_slice b, const char *default_port)
 {
-	return spout__http_same(without_default_port(a, default_port),
-	    without_default_port(b, default_port));
+	return spout__http_same(
+	    without_default_port(a, default_port), without_default_port(b, default_port));
 }

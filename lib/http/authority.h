@@ -11,7 +11,7 @@
  */
 bool spout__http_authority_valid(struct spout_slice authority);
 /** True if two valid ones mean the same, case and a port that is `default_port` aside. */
-bool spout__http_authority_same(struct spout_slice a, struct spout_slice b,
-    const char *default_port);
+bool spout__http_authority_same(
+    struct spout_slice a, struct spout_slice b, const char *default_port);
 
 #endif

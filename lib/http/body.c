@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Body framing: see body.h. One state per place in the chunked coding; every step looks at
- * one byte, except for body bytes, extensions and trailer values, which are taken in runs.
+ * Body framing: see body.h. One state per place in the chunked coding; every step looks
+ * at one byte, but body bytes, extensions and trailer values are taken in runs.
  *
  *   SIZE: hex digits      -> ';' EXT | CR SIZE_LF
  *   EXT                   -> CR SIZE_LF
@@ -36,8 +36,8 @@ enum state {
 };
 
 /*
- * Fields that would change framing or routing may not come late (RFC 9110 6.5.1). Bit n of
- * flags is set while the bytes of the trailer's name are those of the n-th.
+ * Fields that would change framing or routing may not come late (RFC 9110 6.5.1). Bit n
+ * of flags is set while the bytes of the trailer's name are those of the n-th.
  */
 static const char *const forbidden_trailers[] = {
 	"content-length",
@@ -48,8 +48,8 @@ static const char *const forbidden_trailers[] = {
 #define ALL_FORBIDDEN ((1u << N_FORBIDDEN) - 1)
 
 int
-spout__http_body_begin(struct spout__http_body *body, const struct spout__http_head *head,
-    uint64_t max)
+spout__http_body_begin(
+    struct spout__http_body *body, const struct spout__http_head *head, uint64_t max)
 {
 	memset(body, 0, sizeof(*body));
 	body->max = max;
@@ -134,7 +134,8 @@ take_name(struct spout__http_body *body, char c)
 
 	if (c == ':' && place > 0) {
 		for (i = 0; i < N_FORBIDDEN; i++)
-			if ((body->flags & 1u << i) && forbidden_trailers[i][place] == '\0')
+			if ((body->flags & 1u << i) &&
+			    forbidden_trailers[i][place] == '\0')
 				return -SPOUT__FAULT_BAD_TRAILER;
 		body->state = VALUE;
 		return 0;
@@ -164,7 +165,7 @@ take_line_start(struct spout__http_body *body, char c)
 	return take_name(body, c);
 }
 
-/* The CR behind an extension or a trailer value: all else that may stand there is text. */
+/* The CR behind an extension or a trailer value: all else there is text. */
 static int
 take_text_end(struct spout__http_body *body, char c)
 {

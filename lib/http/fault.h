@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a client can do wrong: one row per fault gives the status that answers it, a word
- * for the log and the counter, and the RFC section that says so. A fault is never an assert
- * and never logged above debug level.
+ * for the log and the counter, and the RFC section that says so. A fault is never an
+ * assert and never logged above debug level.
  */
 #ifndef SPOUT_HTTP_FAULT_H
 #define SPOUT_HTTP_FAULT_H

@@ -22,7 +22,10 @@ scan_lines(const char *data, size_t pos, size_t end)
 	const char *lf, *next = data + pos;
 	int rc = 0;
 
-	while (rc == 0 && (lf = memchr(next, '\n', (size_t)(data + end - next))) != NULL) {
+	while (rc == 0) {
+		lf = memchr(next, '\n', (size_t)(data + end - next));
+		if (lf == NULL)
+			break;
 		if (lf[-1] != '\r')
 			rc = -SPOUT__FAULT_BARE_LF;
 		else if (lf[-2] == '\n')
@@ -48,8 +51,8 @@ first_byte_fault(const char *data)
 }
 
 int
-spout__http_head_find(const char *data, size_t len, size_t *from,
-    const struct spout__http_limits *limits)
+spout__http_head_find(
+    const char *data, size_t len, size_t *from, const struct spout__http_limits *limits)
 {
 	size_t end = len < limits->max_head_bytes ? len : limits->max_head_bytes;
 	/* The request line and its CRLF end before this. */
@@ -92,11 +95,11 @@ spout__http_skip_empty(const char *data, size_t len)
 }
 
 int
-spout__http_head_parse(const char *data, size_t len, const struct spout__http_limits *limits,
-    struct spout__http_head *ret_head)
+spout__http_head_parse(const char *data, size_t len,
+    const struct spout__http_limits *limits, struct spout__http_head *ret_head)
 {
-	unsigned max_fields = limits->max_fields < SPOUT__HTTP_MAX_FIELDS
-	    ? limits->max_fields : SPOUT__HTTP_MAX_FIELDS;
+	const unsigned max = SPOUT__HTTP_MAX_FIELDS;
+	unsigned max_fields = limits->max_fields < max ? limits->max_fields : max;
 	int rc = spout__http_lex(data, len, max_fields, ret_head);
 
 	return rc == 0 ? spout__http_rules_apply(ret_head, data) : rc;

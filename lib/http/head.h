@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The head of an HTTP/1 request: strict lexer, http-parser, and the rules around it, behind
- * one call (RFC 9110, RFC 9112). Debian's http-parser is lenient; what it would let through
- * is refused here before or after it. Pure: no input or output, no loop.
+ * The head of an HTTP/1 request: strict lexer, http-parser, and the rules around it,
+ * behind one call (RFC 9110, RFC 9112). Debian's http-parser is lenient; what it would
+ * let through is refused here before or after it. Pure: no input or output, no loop.
  *
  * All slices of a parsed head point into the bytes given to spout__http_head_parse().
  */
@@ -32,22 +32,22 @@ enum spout__http_method {
 
 enum spout__http_framing {
 	SPOUT__HTTP_NO_BODY,
-	SPOUT__HTTP_LENGTH,  /* content_length bytes follow (may be 0) */
+	SPOUT__HTTP_LENGTH, /* content_length bytes follow (may be 0) */
 	SPOUT__HTTP_CHUNKED,
 };
 
 struct spout__http_head {
 	enum spout__http_method method;
-	unsigned minor;              /* HTTP/1.minor: 0 or 1 */
-	struct spout_slice target;   /* as sent */
-	struct spout_slice path;     /* raw (still percent-encoded), begins with '/', or "*" */
-	struct spout_slice query;    /* behind '?', "" if none */
-	struct spout_slice host;     /* Host, or the authority of an absolute target; "" in 1.0 */
+	unsigned minor;            /* HTTP/1.minor: 0 or 1 */
+	struct spout_slice target; /* as sent */
+	struct spout_slice path;   /* as sent: percent-encoded, begins with '/'; or "*" */
+	struct spout_slice query;  /* behind '?', "" if none */
+	struct spout_slice host;   /* Host, or that of an absolute target; "" in 1.0 */
 	enum spout__http_framing framing;
 	uint64_t content_length;
-	bool keep_alive;             /* what the client wishes, by version and Connection */
+	bool keep_alive; /* what the client wishes, by version and Connection */
 	bool expect_continue;
-	bool upgrade;                /* Connection: upgrade with an Upgrade field */
+	bool upgrade; /* Connection: upgrade with an Upgrade field */
 	unsigned n_fields;
 	struct spout__http_field fields[SPOUT__HTTP_MAX_FIELDS];
 };
@@ -59,31 +59,31 @@ struct spout__http_limits {
 };
 
 /**
- * Find the end of the head in the first `len` bytes, beginning the search at `*from`, which
- * is moved so that no byte is looked at twice. Up to two empty lines (CRLF) before the
- * request line are skipped by the caller with spout__http_skip_empty().
- * Returns the length of the head with its empty line, 0 if more bytes are needed, or
- * -fault when it can be refused already (too long, bare LF, NUL …). The answer does not
- * depend on how the bytes were split.
+ * Find the end of the head in the first `len` bytes, beginning the search at `*from`,
+ * which is moved so that no byte is looked at twice. Up to two empty lines (CRLF) before
+ * the request line are skipped by the caller with spout__http_skip_empty(). Returns the
+ * length of the head with its empty line, 0 if more bytes are needed, or -fault when it
+ * can be refused already (too long, bare LF, NUL …). The answer does not depend on how
+ * the bytes were split.
  */
-int spout__http_head_find(const char *data, size_t len, size_t *from,
-    const struct spout__http_limits *limits);
+int spout__http_head_find(
+    const char *data, size_t len, size_t *from, const struct spout__http_limits *limits);
 /**
  * How many bytes of leading CRLF (at most two, RFC 9112 2.2) to skip. Ask with all bytes
- * since the end of the previous request; until one stands behind the empty lines, keep them
- * and ask again, or a client could send empty lines for ever.
+ * since the end of the previous request; until one stands behind the empty lines, keep
+ * them and ask again, or a client could send empty lines for ever.
  */
 size_t spout__http_skip_empty(const char *data, size_t len);
 /**
- * Parse a complete head of `len` bytes, as found by spout__http_head_find(): the limits on
- * bytes are checked there, the one on fields here. Returns 0, or -fault and an undefined
- * `*ret_head`.
+ * Parse a complete head of `len` bytes, as found by spout__http_head_find(): the limits
+ * on bytes are checked there, the one on fields here. Returns 0, or -fault; then
+ * `*ret_head` is undefined.
  */
 int spout__http_head_parse(const char *data, size_t len,
     const struct spout__http_limits *limits, struct spout__http_head *ret_head);
 /** The value of the first field with that name (any case); data NULL if there is none. */
-struct spout_slice spout__http_head_get(const struct spout__http_head *head,
-    const char *name);
+struct spout_slice spout__http_head_get(
+    const struct spout__http_head *head, const char *name);
 /** "GET" … */
 const char *spout__http_method_name(enum spout__http_method method);
 

@@ -79,7 +79,7 @@ int
 spout__http_judge(struct spout__http_head *head, const char *data,
     const struct spout__http_field *length, const struct spout__http_field *coding)
 {
-	/* The lexer lets no other line end pass: so it may come together with the last one. */
+	/* The lexer lets no other versions pass. */
 	static const char line_ends[2][15] = { " HTTP/1.0\r\n\r\n", " HTTP/1.1\r\n\r\n" };
 	const char *target = head->target.data, *line_end = line_ends[head->minor];
 	bool framed = length != NULL || coding != NULL;

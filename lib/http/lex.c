@@ -70,7 +70,7 @@ lex_request_line(const char **pos, const char *end, struct spout__http_head *hea
 
 /*
  * The end of a field value. Eight bytes at a time while none of them is below 0x20 or is
- * 0x7f (no carry hides one: borrows only go up from a byte that is found), then one by one.
+ * 0x7f (a borrow goes up only from a byte that is found: it hides none), then singly.
  */
 static const char *
 skip_value(const char *p, const char *end)
@@ -112,8 +112,8 @@ lex_field(const char **pos, const char *end, struct spout__http_field *ret_field
 }
 
 int
-spout__http_lex(const char *data, size_t len, unsigned max_fields,
-    struct spout__http_head *head)
+spout__http_lex(
+    const char *data, size_t len, unsigned max_fields, struct spout__http_head *head)
 {
 	const char *p = data, *end = data + len;
 	unsigned n = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rules around the parser: see rules.h. The lexer has been through the bytes, so a name
- * is a token and a value is trimmed and holds no control character.
+ * The rules around the parser: see rules.h. The lexer has been through the bytes, so a
+ * name is a token and a value is trimmed and holds no control character.
  */
 #include "config.h"
 
@@ -36,7 +36,7 @@ list_next(struct spout_slice *rest, struct spout_slice *ret_element)
 	comma = memchr(p, ',', rest->len);
 	stop = comma != NULL ? comma : end;
 	*rest = comma != NULL ? spout_slice_of(comma + 1, (size_t)(end - comma - 1))
-			      : spout_slice_of(NULL, 0);
+	                      : spout_slice_of(NULL, 0);
 	while (p < stop && spout__http_is_ows(*p))
 		p++;
 	while (p < stop && spout__http_is_ows(stop[-1]))
@@ -61,9 +61,9 @@ take_connection(struct decisive *d, struct spout_slice value)
 }
 
 /*
- * Transfer-Encoding must be "chunked" and nothing else. Without chunked at its end, or with
- * chunked twice, nobody can tell where the body ends; any other coding before it is one
- * that we do not know.
+ * Transfer-Encoding must be "chunked" and nothing else. Without chunked at its end, or
+ * with chunked twice, nobody can tell where the body ends; any other coding before it is
+ * one that we do not know.
  */
 static int
 check_coding(struct spout_slice value)
@@ -151,7 +151,7 @@ decide_framing(struct spout__http_head *head, const char *data, const struct dec
 		rc = check_length(d->length->value);
 	if (rc == 0 && d->coding != NULL)
 		rc = d->length == NULL ? check_coding(d->coding->value)
-				       : -SPOUT__FAULT_BAD_FRAMING;
+		                       : -SPOUT__FAULT_BAD_FRAMING;
 	if (rc == 0)
 		rc = spout__http_judge(head, data, d->length, d->coding);
 	if (rc == 0 && d->coding != NULL && head->minor == 0)
@@ -192,18 +192,20 @@ absolute_target(struct spout__http_head *head, bool tls, const struct spout_slic
 	authority = spout_slice_of(start, (size_t)(p - start));
 	if (!spout__http_authority_valid(authority))
 		return -SPOUT__FAULT_BAD_TARGET;
-	if (host != NULL && !spout__http_authority_same(authority, *host, tls ? "443" : "80"))
+	if (host != NULL &&
+	    !spout__http_authority_same(authority, *host, tls ? "443" : "80"))
 		return -SPOUT__FAULT_BAD_HOST;
 	head->host = authority;
 	set_path(head, p, end);
-	/* An empty path means "/": the one before the authority is a slice as good as any. */
+	/* An empty path means "/": the one before the authority will do. */
 	if (head->path.len == 0)
 		head->path = spout_slice_of(start - 1, 1);
 	return 0;
 }
 
 #define begins_with(s, text) \
-	((s).len >= sizeof(text) - 1 && is(spout_slice_of((s).data, sizeof(text) - 1), text))
+	((s).len >= sizeof(text) - 1 && \
+	    is(spout_slice_of((s).data, sizeof(text) - 1), text))
 
 static int
 decide_target(struct spout__http_head *head, const struct spout_slice *host)
@@ -245,9 +247,10 @@ spout__http_rules_apply(struct spout__http_head *head, const char *data)
 	if (rc != 0)
 		return rc;
 	head->keep_alive = !d.close && (head->minor > 0 || d.keep_alive);
-	/* HTTP/1.0 knows neither (RFC 9110 7.8, 10.1.1); without a body nothing is awaited. */
+	/* HTTP/1.0 knows neither (RFC 9110 7.8, 10.1.1). */
 	head->upgrade = head->minor > 0 && d.upgrade_option && d.upgrade_field;
-	head->expect_continue = head->minor > 0 && d.expect &&
+	head->expect_continue =
+	    head->minor > 0 && d.expect &&
 	    (head->framing == SPOUT__HTTP_CHUNKED || head->content_length > 0);
 	return 0;
 }

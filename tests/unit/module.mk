@@ -23,6 +23,10 @@ check_PROGRAMS += tests/unit/test_head
 tests_unit_test_head_SOURCES = tests/unit/test_head.c $(UNIT_SOURCES)
 tests_unit_test_head_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_head_find
+tests_unit_test_head_find_SOURCES = tests/unit/test_head_find.c $(UNIT_SOURCES)
+tests_unit_test_head_find_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_body
 tests_unit_test_body_SOURCES = tests/unit/test_body.c $(UNIT_SOURCES)
 tests_unit_test_body_LDADD = $(UNIT_LIBS)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The framing of request bodies. Every vector is fed whole, byte by byte and split at every
- * place: the result must be the same.
+ * The framing of request bodies. Every vector is fed whole, byte by byte and split at
+ * every place: the result must be the same.
  */
 #include "config.h"
 
@@ -16,14 +16,14 @@
 
 /* The bytes that came out of a body, and how it ended. */
 struct result {
-	int rc;          /* 0 or -fault */
+	int rc; /* 0 or -fault */
 	bool done;
-	size_t used;     /* of the input */
+	size_t used; /* of the input */
 	size_t len;
 	char bytes[70000];
 };
 
-/* Feed a piece in a block of its exact size. Returns false when nothing more can be fed. */
+/* Feed a piece in a block of its exact size. Returns false when nothing can follow. */
 static bool
 feed(struct spout__http_body *body, const char *data, size_t len, struct result *r)
 {
@@ -33,11 +33,13 @@ feed(struct spout__http_body *body, const char *data, size_t len, struct result 
 
 	memcpy(block, data, len);
 	do {
-		r->rc = spout__http_body_feed(body, block + pos, len - pos, &used, &piece);
+		r->rc =
+		    spout__http_body_feed(body, block + pos, len - pos, &used, &piece);
 		if (r->rc != 0)
 			break;
 		CU_ASSERT(used <= len - pos);
-		CU_ASSERT(piece.data >= block + pos && piece.data + piece.len <= block + pos + used);
+		CU_ASSERT(piece.data >= block + pos &&
+			  piece.data + piece.len <= block + pos + used);
 		memcpy(r->bytes + r->len, piece.data, piece.len);
 		r->len += piece.len;
 		pos += used;
@@ -73,7 +75,8 @@ static bool
 same(const struct result *a, const struct result *b)
 {
 	return a->rc == b->rc && a->done == b->done && a->len == b->len &&
-	    (a->rc != 0 || a->used == b->used) && memcmp(a->bytes, b->bytes, a->len) == 0;
+	       (a->rc != 0 || a->used == b->used) &&
+	       memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
 /* All splits into two, and into single bytes, give what the whole gives. */
@@ -95,13 +98,17 @@ chunked(const char *text, size_t len)
 
 /* name, RFC section, input, body, bytes that belong to the next request */
 #define TAKEN(X) \
-	X(chunks_are_joined, "9112 7.1", "4\r\nWiki\r\n5\r\npedia\r\n0\r\n\r\n", "Wikipedia", 0) \
+	X(chunks_are_joined, "9112 7.1", "4\r\nWiki\r\n5\r\npedia\r\n0\r\n\r\n", \
+	    "Wikipedia", 0) \
 	X(empty_body_has_one_chunk, "9112 7.1", "0\r\n\r\n", "", 0) \
 	X(last_chunk_may_have_zeros, "9112 7.1", "1\r\na\r\n000\r\n\r\n", "a", 0) \
 	X(size_may_have_either_case, "9112 7.1", \
-	    "a\r\n0123456789\r\nB\r\n0123456789a\r\n0\r\n\r\n", "01234567890123456789a", 0) \
-	X(size_may_have_16_digits, "9112 7.1", "0000000000000002\r\nab\r\n0\r\n\r\n", "ab", 0) \
-	X(data_may_hold_line_ends, "9112 7.1", "6\r\n\r\n0\r\n\r\r\n0\r\n\r\n", "\r\n0\r\n\r", 0) \
+	    "a\r\n0123456789\r\nB\r\n0123456789a\r\n0\r\n\r\n", "01234567890123456789a", \
+	    0) \
+	X(size_may_have_16_digits, "9112 7.1", "0000000000000002\r\nab\r\n0\r\n\r\n", \
+	    "ab", 0) \
+	X(data_may_hold_line_ends, "9112 7.1", "6\r\n\r\n0\r\n\r\r\n0\r\n\r\n", \
+	    "\r\n0\r\n\r", 0) \
 	X(extensions_are_dropped, "9112 7.1.1", \
 	    "1;a;b=c;d=\"e;\t\\\"\x80\"\r\nx\r\n0;last\r\n\r\n", "x", 0) \
 	X(trailers_are_dropped, "9112 7.1.2", \
@@ -127,29 +134,37 @@ static const struct unit_test taken[] = { TAKEN(ROW) UNIT_END };
 /* name, RFC section, fault, input */
 #define REFUSED(X) \
 	X(size_must_not_be_missing, "9112 7.1", BAD_CHUNK, "\r\nabc\r\n0\r\n\r\n") \
-	X(size_with_prefix_is_refused, "9112 7.1", BAD_CHUNK, "0x4\r\nabcd\r\n0\r\n\r\n") \
+	X(size_with_prefix_is_refused, "9112 7.1", BAD_CHUNK, \
+	    "0x4\r\nabcd\r\n0\r\n\r\n") \
 	X(size_with_sign_is_refused, "9112 7.1", BAD_CHUNK, "+4\r\nabcd\r\n0\r\n\r\n") \
 	X(negative_size_is_refused, "9112 7.1", BAD_CHUNK, "-1\r\nabcd\r\n0\r\n\r\n") \
-	X(space_before_size_is_refused, "9112 7.1", BAD_CHUNK, " 4\r\nabcd\r\n0\r\n\r\n") \
-	X(space_behind_size_is_refused, "9112 7.1", BAD_CHUNK, "4 \r\nabcd\r\n0\r\n\r\n") \
+	X(space_before_size_is_refused, "9112 7.1", BAD_CHUNK, \
+	    " 4\r\nabcd\r\n0\r\n\r\n") \
+	X(space_behind_size_is_refused, "9112 7.1", BAD_CHUNK, \
+	    "4 \r\nabcd\r\n0\r\n\r\n") \
 	X(space_behind_last_size_is_refused, "9112 7.1", BAD_CHUNK, "0 x\r\n\r\n") \
 	X(underscore_in_size_is_refused, "9112 7.1", BAD_CHUNK, "1_0\r\n") \
 	X(letter_past_f_is_refused, "9112 7.1", BAD_CHUNK, "g\r\n") \
-	X(size_of_17_digits_is_refused, "9112 7.1", BAD_CHUNK, "00000000000000001\r\nx\r\n") \
-	X(size_past_64_bits_is_refused, "9112 7.1", BAD_CHUNK, "10000000000000001\r\nx\r\n") \
+	X(size_of_17_digits_is_refused, "9112 7.1", BAD_CHUNK, \
+	    "00000000000000001\r\nx\r\n") \
+	X(size_past_64_bits_is_refused, "9112 7.1", BAD_CHUNK, \
+	    "10000000000000001\r\nx\r\n") \
 	X(size_that_wraps_is_too_large, "9112 7.1", BODY_TOO_LARGE, \
 	    "1\r\na\r\nffffffffffffffff\r\nx\r\n") \
 	X(bare_lf_behind_size_is_refused, "9112 2.2", BARE_LF, "4\nabcd\r\n0\r\n\r\n") \
 	X(bare_cr_behind_size_is_refused, "9112 2.2", BARE_CR, "4\rabcd\r\n0\r\n\r\n") \
 	X(bare_lf_behind_extension_is_refused, "9112 7.1.1", BARE_LF, \
 	    "4;a\nabcd\r\n0\r\n\r\n") \
-	X(bare_cr_behind_extension_is_refused, "9112 7.1.1", BARE_CR, "4;a\rb\r\nabcd\r\n") \
+	X(bare_cr_behind_extension_is_refused, "9112 7.1.1", BARE_CR, \
+	    "4;a\rb\r\nabcd\r\n") \
 	X(nul_in_extension_is_refused, "9112 7.1.1", BAD_CHUNK, "4;a\0b\r\nabcd\r\n") \
 	X(del_in_extension_is_refused, "9112 7.1.1", BAD_CHUNK, "4;a\177b\r\nabcd\r\n") \
-	X(data_not_ended_by_crlf_is_refused, "9112 7.1", BAD_CHUNK, "4\r\nabcdXX0\r\n\r\n") \
+	X(data_not_ended_by_crlf_is_refused, "9112 7.1", BAD_CHUNK, \
+	    "4\r\nabcdXX0\r\n\r\n") \
 	X(data_ended_by_bare_lf_is_refused, "9112 7.1", BARE_LF, "4\r\nabcd\n0\r\n\r\n") \
 	X(data_ended_by_bare_cr_is_refused, "9112 7.1", BARE_CR, "4\r\nabcd\r0\r\n\r\n") \
-	X(data_longer_than_its_size_is_refused, "9112 7.1", BAD_CHUNK, "3\r\nabcd\r\n0\r\n\r\n") \
+	X(data_longer_than_its_size_is_refused, "9112 7.1", BAD_CHUNK, \
+	    "3\r\nabcd\r\n0\r\n\r\n") \
 	X(bare_lf_at_the_end_is_refused, "9112 7.1", BARE_LF, "0\r\n\n") \
 	X(bare_cr_at_the_end_is_refused, "9112 7.1", BARE_CR, "0\r\n\rX") \
 	X(trailer_content_length_is_refused, "9110 6.5.1", BAD_TRAILER, \
@@ -229,8 +244,8 @@ announced_length_over_the_limit_is_refused_at_once(void)
 	head.content_length = 1000;
 	CU_ASSERT_EQUAL(spout__http_body_begin(&body, &head, 1000), 0);
 	head.content_length = 1001;
-	CU_ASSERT_EQUAL(spout__http_body_begin(&body, &head, 1000),
-	    -SPOUT__FAULT_BODY_TOO_LARGE);
+	CU_ASSERT_EQUAL(
+	    spout__http_body_begin(&body, &head, 1000), -SPOUT__FAULT_BODY_TOO_LARGE);
 }
 
 /* 1000 bytes are the limit of these tests. */
@@ -238,8 +253,8 @@ static int
 two_chunks(unsigned a, unsigned b)
 {
 	char text[2100];
-	int n = snprintf(text, sizeof(text), "%x\r\n%0*d\r\n%x\r\n%0*d\r\n0\r\n\r\n", a, (int)a,
-	    0, b, (int)b, 0);
+	int n = snprintf(text, sizeof(text), "%x\r\n%0*d\r\n%x\r\n%0*d\r\n0\r\n\r\n", a,
+	    (int)a, 0, b, (int)b, 0);
 	static struct result r;
 
 	run(SPOUT__HTTP_CHUNKED, 0, text, (size_t)n, (size_t)n, 1, &r);
@@ -274,7 +289,8 @@ extensions(unsigned chunks, unsigned len)
 	size_t n = 0;
 
 	while (chunks-- > 0)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "1;%0*d\r\nx\r\n", (int)len, 0);
+		n += (size_t)snprintf(
+		    text + n, sizeof(text) - n, "1;%0*d\r\nx\r\n", (int)len, 0);
 	n += (size_t)snprintf(text + n, sizeof(text) - n, "0\r\n\r\n");
 	run(SPOUT__HTTP_CHUNKED, 0, text, n, n, n, &whole);
 	run(SPOUT__HTTP_CHUNKED, 0, text, n, 1, 7, &split);
@@ -303,7 +319,8 @@ trailers(unsigned lines, unsigned len)
 	size_t n = (size_t)snprintf(text, sizeof(text), "0\r\n");
 
 	for (i = 0; i < lines; i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "X: %0*d\r\n", (int)each - 5, 0);
+		n += (size_t)snprintf(
+		    text + n, sizeof(text) - n, "X: %0*d\r\n", (int)each - 5, 0);
 	n += (size_t)snprintf(text + n, sizeof(text) - n, "\r\n");
 	CU_ASSERT_EQUAL(n - 3, len);
 	run(SPOUT__HTTP_CHUNKED, 0, text, n, n, n, &whole);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The head of a request: finding its end, the strict pre-check, the rules above the parser.
- * Most tests are a row: a sentence, its RFC section, the input, and what becomes of it.
+ * The head of a request: finding its end, the strict pre-check, the rules above the
+ * parser. Most tests are a row: a sentence, its RFC section, the input, and what becomes
+ * of it.
  */
 #include "config.h"
 
@@ -14,7 +15,8 @@
 
 static const struct spout__http_limits usual = { 16384, 8192, 100 };
 
-/* Find and parse in a block of exactly that size, so that a sanitizer sees a step outside. */
+/* Find and parse in a block of exactly that size, so that a sanitizer sees a step
+ * outside. */
 static int
 parse_within(const char *text, size_t len, const struct spout__http_limits *limits,
     struct spout__http_head *head, char **ret_block)
@@ -44,7 +46,8 @@ expect_fault(const char *text, size_t len, enum spout__http_fault fault)
 
 	if (rc != -(int)fault)
 		fprintf(stderr, "%s: got %s, not %s\n", text,
-		    spout__http_faults[rc < 0 ? -rc : 0].word, spout__http_faults[fault].word);
+		    spout__http_faults[rc < 0 ? -rc : 0].word,
+		    spout__http_faults[fault].word);
 	CU_ASSERT_EQUAL(rc, -(int)fault);
 	free(block);
 }
@@ -56,7 +59,8 @@ expect_fault(const char *text, size_t len, enum spout__http_fault fault)
 
 /* name, RFC section, fault, input */
 #define REFUSED(X) \
-	X(bare_lf_line_ends_are_refused, "9112 2.2", BARE_LF, "GET / HTTP/1.1\nHost: a\n\n") \
+	X(bare_lf_line_ends_are_refused, "9112 2.2", BARE_LF, \
+	    "GET / HTTP/1.1\nHost: a\n\n") \
 	X(lf_hiding_a_field_is_refused, "9112 2.2", BARE_LF, GET "X: a\nY: b" END) \
 	X(empty_line_by_bare_lf_is_refused, "9112 2.2", BARE_LF, GET "\n\r\n") \
 	X(bare_cr_in_a_value_is_refused, "9112 2.2", BARE_CR, GET "X: a\rb" END) \
@@ -89,9 +93,12 @@ expect_fault(const char *text, size_t len, enum spout__http_fault fault)
 	X(name_with_parenthesis_is_refused, "9110 5.6.2", BAD_FIELD, GET "X(a): b" END) \
 	X(name_with_high_byte_is_refused, "9110 5.6.2", BAD_FIELD, GET "X\xe4: b" END) \
 	X(http_0_9_is_refused, "9112 3", BAD_REQUEST_LINE, "GET /" END) \
-	X(http_2_0_is_refused, "9110 15.6.6", BAD_VERSION, "GET / HTTP/2.0\r\n" HOST END) \
-	X(http_1_2_is_refused, "9110 15.6.6", BAD_VERSION, "GET / HTTP/1.2\r\n" HOST END) \
-	X(http_9_9_is_refused, "9110 15.6.6", BAD_VERSION, "GET / HTTP/9.9\r\n" HOST END) \
+	X(http_2_0_is_refused, "9110 15.6.6", BAD_VERSION, \
+	    "GET / HTTP/2.0\r\n" HOST END) \
+	X(http_1_2_is_refused, "9110 15.6.6", BAD_VERSION, \
+	    "GET / HTTP/1.2\r\n" HOST END) \
+	X(http_9_9_is_refused, "9110 15.6.6", BAD_VERSION, \
+	    "GET / HTTP/9.9\r\n" HOST END) \
 	X(http_0_9_spelled_out_is_refused, "9110 15.6.6", BAD_VERSION, \
 	    "GET / HTTP/0.9\r\n" HOST END) \
 	X(preface_of_http2_is_refused, "9113 3.4", BAD_VERSION, "PRI * HTTP/2.0" END) \
@@ -109,7 +116,8 @@ expect_fault(const char *text, size_t len, enum spout__http_fault fault)
 	    "GET\t/ HTTP/1.1\r\n" HOST END) \
 	X(space_behind_version_is_refused, "9112 3", BAD_REQUEST_LINE, \
 	    "GET / HTTP/1.1 \r\n" HOST END) \
-	X(leading_space_is_refused, "9112 3", BAD_REQUEST_LINE, " GET / HTTP/1.1\r\n" HOST END) \
+	X(leading_space_is_refused, "9112 3", BAD_REQUEST_LINE, \
+	    " GET / HTTP/1.1\r\n" HOST END) \
 	X(third_empty_line_is_refused, "9112 2.2", BAD_REQUEST_LINE, "\r\n" GET "\r\n") \
 	X(tls_client_hello_is_refused, "9112 3", BAD_REQUEST_LINE, "\x16\x03\x01\x02") \
 	X(tab_in_the_target_is_refused, "9112 3.2", BAD_REQUEST_LINE, \
@@ -122,7 +130,8 @@ expect_fault(const char *text, size_t len, enum spout__http_fault fault)
 	    "GET * HTTP/1.1\r\n" HOST END) \
 	X(asterisk_with_more_behind_is_refused, "9112 3.2.4", BAD_TARGET, \
 	    "OPTIONS *a HTTP/1.1\r\n" HOST END) \
-	X(relative_target_is_refused, "9112 3.2", BAD_TARGET, "GET a/b HTTP/1.1\r\n" HOST END) \
+	X(relative_target_is_refused, "9112 3.2", BAD_TARGET, \
+	    "GET a/b HTTP/1.1\r\n" HOST END) \
 	X(other_scheme_is_refused, "9110 4.2", BAD_TARGET, \
 	    "GET ftp://example.org/ HTTP/1.1\r\n" HOST END) \
 	X(user_information_is_refused, "9110 4.2.4", BAD_TARGET, \
@@ -142,7 +151,8 @@ expect_fault(const char *text, size_t len, enum spout__http_fault fault)
 	X(garbage_host_is_refused_in_1_0_too, "9112 3.2", BAD_HOST, \
 	    "GET / HTTP/1.0\r\nHost: a b<>" END) \
 	X(empty_host_is_refused, "9110 4.2.1", BAD_HOST, "GET / HTTP/1.1\r\nHost: " END) \
-	X(host_with_path_is_refused, "9112 3.2", BAD_HOST, "GET / HTTP/1.1\r\nHost: a/b" END) \
+	X(host_with_path_is_refused, "9112 3.2", BAD_HOST, \
+	    "GET / HTTP/1.1\r\nHost: a/b" END) \
 	X(host_with_bad_port_is_refused, "9112 3.2", BAD_HOST, \
 	    "GET / HTTP/1.1\r\nHost: a:8x" END) \
 	X(host_with_port_65536_is_refused, "9112 3.2", BAD_HOST, \
@@ -167,8 +177,10 @@ expect_fault(const char *text, size_t len, enum spout__http_fault fault)
 	    POST "Transfer-Encoding: chunked, chunked" END) \
 	X(chunked_before_the_end_is_refused, "9112 6.3", BAD_FRAMING, \
 	    POST "Transfer-Encoding: chunked, identity" END) \
-	X(xchunked_is_refused, "9112 6.3", BAD_FRAMING, POST "Transfer-Encoding: xchunked" END) \
-	X(empty_coding_is_refused, "9112 6.1", BAD_FRAMING, POST "Transfer-Encoding: " END) \
+	X(xchunked_is_refused, "9112 6.3", BAD_FRAMING, \
+	    POST "Transfer-Encoding: xchunked" END) \
+	X(empty_coding_is_refused, "9112 6.1", BAD_FRAMING, \
+	    POST "Transfer-Encoding: " END) \
 	X(chunked_in_quotes_is_refused, "9112 6.1", BAD_FRAMING, \
 	    POST "Transfer-Encoding: \"chunked\"" END) \
 	X(vertical_tab_before_chunked_is_refused, "9110 5.5", BAD_BYTE, \
@@ -181,9 +193,12 @@ expect_fault(const char *text, size_t len, enum spout__http_fault fault)
 	    POST "Content-Length: 4\r\nContent-Length: 4" END) \
 	X(two_lengths_are_refused, "9110 8.6", BAD_LENGTH, \
 	    POST "Content-Length: 4\r\nContent-Length: 5" END) \
-	X(list_of_lengths_is_refused, "9110 8.6", BAD_LENGTH, POST "Content-Length: 4, 4" END) \
-	X(signed_length_is_refused, "9110 8.6", BAD_LENGTH, POST "Content-Length: +4" END) \
-	X(negative_length_is_refused, "9110 8.6", BAD_LENGTH, POST "Content-Length: -1" END) \
+	X(list_of_lengths_is_refused, "9110 8.6", BAD_LENGTH, \
+	    POST "Content-Length: 4, 4" END) \
+	X(signed_length_is_refused, "9110 8.6", BAD_LENGTH, \
+	    POST "Content-Length: +4" END) \
+	X(negative_length_is_refused, "9110 8.6", BAD_LENGTH, \
+	    POST "Content-Length: -1" END) \
 	X(hexadecimal_length_is_refused, "9110 8.6", BAD_LENGTH, \
 	    POST "Content-Length: 0x4" END) \
 	X(empty_length_is_refused, "9110 8.6", BAD_LENGTH, POST "Content-Length: " END) \
@@ -235,7 +250,8 @@ accepted(const char *text)
 	memset(&head, 0xa5, sizeof(head));
 	rc = parse_within(text, strlen(text), &usual, &head, &block);
 	if (rc != 0)
-		fprintf(stderr, "%s: %s\n", text, spout__http_faults[rc < 0 ? -rc : 0].word);
+		fprintf(
+		    stderr, "%s: %s\n", text, spout__http_faults[rc < 0 ? -rc : 0].word);
 	CU_ASSERT_EQUAL_FATAL(rc, 0);
 	return &head;
 }
@@ -250,8 +266,9 @@ done(void)
 static void
 a_request_is_taken_apart(void)
 {
-	const struct spout__http_head *h = accepted("PATCH /a/b?c=d?e HTTP/1.1\r\n"
-	    "Host: Example.org:8080\r\nX-Empty:\r\nCookie: a=b; c=d\r\n\r\n");
+	const struct spout__http_head *h =
+	    accepted("PATCH /a/b?c=d?e HTTP/1.1\r\n"
+		     "Host: Example.org:8080\r\nX-Empty:\r\nCookie: a=b; c=d\r\n\r\n");
 
 	CU_ASSERT_EQUAL(h->method, SPOUT__HTTP_PATCH);
 	CU_ASSERT_EQUAL(h->minor, 1);
@@ -275,7 +292,8 @@ a_request_is_taken_apart(void)
 static void
 slices_point_into_the_input(void)
 {
-	const struct spout__http_head *h = accepted("GET http://a?b HTTP/1.0\r\nX:\r\n\r\n");
+	const struct spout__http_head *h =
+	    accepted("GET http://a?b HTTP/1.0\r\nX:\r\n\r\n");
 	const struct spout_slice all[] = { h->target, h->path, h->query, h->host,
 		h->fields[0].name, h->fields[0].value };
 	size_t i;
@@ -304,8 +322,8 @@ every_method_has_its_name(void)
 static void
 blanks_around_values_are_trimmed(void)
 {
-	const struct spout__http_head *h = accepted(POST
-	    "Content-Length:\t 4 \t\r\nX: \t a b\t \r\nY:  \t \r\nZ:z\r\n\r\n");
+	const struct spout__http_head *h = accepted(
+	    POST "Content-Length:\t 4 \t\r\nX: \t a b\t \r\nY:  \t \r\nZ:z\r\n\r\n");
 
 	CU_ASSERT_EQUAL(h->content_length, 4);
 	CU_ASSERT(spout_slice_equal(spout__http_head_get(h, "X"), "a b"));
@@ -356,22 +374,25 @@ keep_alive_follows_version_and_connection(void)
 	CU_ASSERT(!accepted(GET "Connection: close\r\n\r\n")->keep_alive);
 	CU_ASSERT(!accepted(GET "Connection: x,, CLOSE ,y\r\n\r\n")->keep_alive);
 	CU_ASSERT(!accepted(GET "Connection: keep-alive, close\r\n\r\n")->keep_alive);
-	CU_ASSERT(!accepted(GET "Connection: a\r\nconnection: close\r\n\r\n")->keep_alive);
+	CU_ASSERT(
+	    !accepted(GET "Connection: a\r\nconnection: close\r\n\r\n")->keep_alive);
 	CU_ASSERT(accepted(GET "Connection: closed, close-not\r\n\r\n")->keep_alive);
 	CU_ASSERT(accepted(GET "Connection:\r\n\r\n")->keep_alive);
 	CU_ASSERT(!accepted("GET / HTTP/1.0\r\n\r\n")->keep_alive);
-	CU_ASSERT(accepted("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n")->keep_alive);
+	CU_ASSERT(
+	    accepted("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n")->keep_alive);
 	done();
 }
 
 static void
 upgrade_needs_option_field_and_version(void)
 {
-	CU_ASSERT(accepted(GET "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")->upgrade);
+	CU_ASSERT(
+	    accepted(GET "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")->upgrade);
 	CU_ASSERT(!accepted(GET "Upgrade: websocket\r\n\r\n")->upgrade);
 	CU_ASSERT(!accepted(GET "Connection: Upgrade\r\n\r\n")->upgrade);
 	CU_ASSERT(!accepted("GET / HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
-	    ->upgrade);
+		       ->upgrade);
 	done();
 }
 
@@ -379,9 +400,9 @@ upgrade_needs_option_field_and_version(void)
 static void
 upgrade_to_h2c_is_an_ordinary_request(void)
 {
-	const struct spout__http_head *h = accepted(POST
-	    "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
-	    "HTTP2-Settings: AAMAAABkAAQAAP__\r\nContent-Length: 3\r\n\r\n");
+	const struct spout__http_head *h = accepted(
+	    POST "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+		 "HTTP2-Settings: AAMAAABkAAQAAP__\r\nContent-Length: 3\r\n\r\n");
 
 	CU_ASSERT_EQUAL(h->framing, SPOUT__HTTP_LENGTH);
 	CU_ASSERT_EQUAL(h->content_length, 3);
@@ -394,21 +415,24 @@ static void
 expectation_counts_with_a_body_in_1_1(void)
 {
 	CU_ASSERT(accepted(POST "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\n")
-	    ->expect_continue);
-	CU_ASSERT(accepted(POST "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n")
-	    ->expect_continue);
+		      ->expect_continue);
+	CU_ASSERT(
+	    accepted(POST "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n")
+		->expect_continue);
 	CU_ASSERT(!accepted(POST "Expect: 100-continue\r\nContent-Length: 0\r\n\r\n")
-	    ->expect_continue);
+		       ->expect_continue);
 	CU_ASSERT(!accepted(GET "Expect: 100-continue\r\n\r\n")->expect_continue);
 	CU_ASSERT(!accepted("POST / HTTP/1.0\r\nExpect: 100-continue\r\n"
-			    "Content-Length: 1\r\n\r\n")->expect_continue);
+			    "Content-Length: 1\r\n\r\n")
+		       ->expect_continue);
 	done();
 }
 
 static void
 targets_are_taken_in_three_forms(void)
 {
-	const struct spout__http_head *h = accepted("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
+	const struct spout__http_head *h =
+	    accepted("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
 
 	CU_ASSERT(spout_slice_equal(h->path, "*"));
 	h = accepted("GET http://a/b?c HTTP/1.1\r\nHost: A\r\n\r\n");
@@ -430,14 +454,15 @@ targets_are_taken_in_three_forms(void)
 static void
 hosts_of_every_form_are_taken(void)
 {
-	static const char *const hosts[] = { "a", "a.b.", "127.0.0.1:8888", "[::1]", "[::1]:80",
-		"[2001:db8::192.0.2.1]:65535", "under_score", "a:", "%41b", "xn--bcher-kva.ch",
-		"1234", "a!$&'()*+,;=~" };
+	static const char *const hosts[] = { "a", "a.b.", "127.0.0.1:8888", "[::1]",
+		"[::1]:80", "[2001:db8::192.0.2.1]:65535", "under_score", "a:", "%41b",
+		"xn--bcher-kva.ch", "1234", "a!$&'()*+,;=~" };
 	char text[128];
 	size_t i;
 
 	for (i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
-		snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", hosts[i]);
+		snprintf(
+		    text, sizeof(text), "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", hosts[i]);
 		CU_ASSERT(spout_slice_equal(accepted(text)->host, hosts[i]));
 	}
 	CU_ASSERT(spout_slice_equal(accepted("GET / HTTP/1.0\r\n\r\n")->host, ""));
@@ -460,48 +485,7 @@ static const struct unit_test taken[] = {
 	UNIT_END,
 };
 
-/* --- limits, and finding the end ---------------------------------------------------- */
-
-/* "GET /aaa… HTTP/1.1" of exactly `line` bytes, then fields up to `total` bytes. */
-static char *
-make_head(size_t line, size_t total)
-{
-	static const char start[] = "GET /", version[] = " HTTP/1.1", field[] = "\r\nHost: a\r\nX: ";
-	char *p = malloc(total);
-
-	memset(p, 'a', total);
-	memcpy(p, start, sizeof(start) - 1);
-	memcpy(p + line - (sizeof(version) - 1), version, sizeof(version) - 1);
-	memcpy(p + line, field, sizeof(field) - 1);
-	memcpy(p + total - 4, "\r\n\r\n", 4);
-	return p;
-}
-
-static int
-parse_made(size_t line, size_t total)
-{
-	static struct spout__http_head head;
-	char *text = make_head(line, total), *copy;
-	int rc = parse_within(text, total, &usual, &head, &copy);
-
-	free(text);
-	free(copy);
-	return rc;
-}
-
-static void
-request_line_has_a_limit(void)
-{
-	CU_ASSERT_EQUAL(parse_made(8192, 8300), 0);
-	CU_ASSERT_EQUAL(parse_made(8193, 8300), -SPOUT__FAULT_TARGET_TOO_LONG);
-}
-
-static void
-head_has_a_limit(void)
-{
-	CU_ASSERT_EQUAL(parse_made(100, 16384), 0);
-	CU_ASSERT_EQUAL(parse_made(100, 16385), -SPOUT__FAULT_HEAD_TOO_LARGE);
-}
+/* --- limits and misuse ------------------------------------------------------------- */
 
 static int
 parse_fields(unsigned n)
@@ -529,126 +513,6 @@ number_of_fields_has_a_limit(void)
 }
 
 static void
-too_long_is_refused_before_its_end_is_seen(void)
-{
-	size_t from = 0;
-	char *text = make_head(10000, 20000);
-
-	CU_ASSERT_EQUAL(spout__http_head_find(text, 8193, &from, &usual), 0);
-	CU_ASSERT_EQUAL(spout__http_head_find(text, 8194, &from, &usual),
-	    -SPOUT__FAULT_TARGET_TOO_LONG);
-	free(text);
-	text = make_head(100, 20000);
-	from = 0;
-	CU_ASSERT_EQUAL(spout__http_head_find(text, 16383, &from, &usual), 0);
-	CU_ASSERT_EQUAL(spout__http_head_find(text, 16384, &from, &usual),
-	    -SPOUT__FAULT_HEAD_TOO_LARGE);
-	free(text);
-}
-
-/* Byte by byte, in a block of the size seen so far; `from` never moves back. */
-static int
-find_slowly(const char *text, size_t len)
-{
-	size_t from = 0, before, n;
-	char *seen;
-	int rc = 0;
-
-	for (n = 1; n <= len && rc == 0; n++) {
-		seen = malloc(n);
-		memcpy(seen, text, n);
-		before = from;
-		rc = spout__http_head_find(seen, n, &from, &usual);
-		CU_ASSERT(from >= before && from <= n);
-		CU_ASSERT(rc <= 0 || (size_t)rc == n);
-		free(seen);
-	}
-	return rc;
-}
-
-static void
-head_is_found_byte_by_byte(void)
-{
-	static const char text[] = "GET / HTTP/1.1\r\nHost: a\r\nX: \ry\r\n\r\n";
-
-	CU_ASSERT_EQUAL(find_slowly(text, sizeof(text) - 1), (int)sizeof(text) - 1);
-}
-
-static void
-find_refuses_as_soon_as_it_can(void)
-{
-	static const struct {
-		const char *text;
-		size_t len;
-		enum spout__http_fault fault;
-	} rows[] = {
-		{ "\x16", 1, SPOUT__FAULT_BAD_REQUEST_LINE },
-		{ "\n", 1, SPOUT__FAULT_BARE_LF },
-		{ "\rG", 2, SPOUT__FAULT_BARE_CR },
-		{ "GET / HTTP/1.1\n", 15, SPOUT__FAULT_BARE_LF },
-		{ "GET /\0", 6, SPOUT__FAULT_BAD_BYTE },
-		{ "GET / HTTP/1.1\r\nHost: a\r\nX\0", 27, SPOUT__FAULT_BAD_BYTE },
-	};
-	size_t i, from;
-
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		from = 0;
-		CU_ASSERT_EQUAL(spout__http_head_find(rows[i].text, rows[i].len, &from, &usual),
-		    -(int)rows[i].fault);
-		CU_ASSERT_EQUAL(find_slowly(rows[i].text, rows[i].len), -(int)rows[i].fault);
-	}
-}
-
-/*
- * `from` is where the search goes on, right behind what has been seen: a head of 16 KiB that
- * comes byte by byte costs its length, not its square.
- */
-static void
-no_byte_is_searched_twice(void)
-{
-	char *text = make_head(100, 16384);
-	size_t from = 0, n;
-
-	for (n = 1; n < 16384; n++) {
-		CU_ASSERT_EQUAL(spout__http_head_find(text, n, &from, &usual), 0);
-		CU_ASSERT_EQUAL(from, n);
-	}
-	CU_ASSERT_EQUAL(spout__http_head_find(text, n, &from, &usual), 16384);
-	free(text);
-}
-
-static void
-what_follows_the_head_is_left_alone(void)
-{
-	static const char text[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n\0\n\r\n\r\n";
-	size_t from = 0;
-
-	CU_ASSERT_EQUAL(spout__http_head_find(text, sizeof(text) - 1, &from, &usual), 27);
-}
-
-static void
-two_empty_lines_are_skipped(void)
-{
-	CU_ASSERT_EQUAL(spout__http_skip_empty("GET", 3), 0);
-	CU_ASSERT_EQUAL(spout__http_skip_empty("", 0), 0);
-	CU_ASSERT_EQUAL(spout__http_skip_empty("\r", 1), 0);
-	CU_ASSERT_EQUAL(spout__http_skip_empty("\r\nGET", 5), 2);
-	CU_ASSERT_EQUAL(spout__http_skip_empty("\r\n\rG", 4), 2);
-	CU_ASSERT_EQUAL(spout__http_skip_empty("\r\n\r\n\r\n", 6), 4);
-	CU_ASSERT_EQUAL(spout__http_skip_empty("\n\n", 2), 0);
-}
-
-/* A CR that may be the first half of an empty line is neither refused nor passed. */
-static void
-lone_cr_waits_for_its_lf(void)
-{
-	size_t from = 0;
-
-	CU_ASSERT_EQUAL(spout__http_head_find("\r", 1, &from, &usual), 0);
-	CU_ASSERT_EQUAL(from, 0);
-}
-
-static void
 incomplete_block_is_refused(void)
 {
 	static const char text[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -658,7 +522,8 @@ incomplete_block_is_refused(void)
 	for (len = 0; len < sizeof(text) - 1; len++)
 		CU_ASSERT(spout__http_head_parse(text, len, &usual, &head) < 0);
 	CU_ASSERT_EQUAL(spout__http_head_parse(text, len, &usual, &head), 0);
-	CU_ASSERT_EQUAL(spout__http_head_parse(GET "\r\n\r\n", sizeof(GET) + 3, &usual, &head),
+	CU_ASSERT_EQUAL(
+	    spout__http_head_parse(GET "\r\n\r\n", sizeof(GET) + 3, &usual, &head),
 	    -SPOUT__FAULT_BAD_FIELD);
 }
 
@@ -669,23 +534,14 @@ every_fault_has_status_word_and_section(void)
 
 	for (i = 1; i < SPOUT__N_FAULTS; i++) {
 		CU_ASSERT(spout__http_faults[i].status >= 400 &&
-		    spout__http_faults[i].status <= 505);
+			  spout__http_faults[i].status <= 505);
 		CU_ASSERT(spout__http_faults[i].word[0] != '\0');
 		CU_ASSERT_EQUAL(strncmp(spout__http_faults[i].section, "RFC ", 4), 0);
 	}
 }
 
 static const struct unit_test limits[] = {
-	UNIT_TEST(request_line_has_a_limit),
-	UNIT_TEST(head_has_a_limit),
 	UNIT_TEST(number_of_fields_has_a_limit),
-	UNIT_TEST(too_long_is_refused_before_its_end_is_seen),
-	UNIT_TEST(head_is_found_byte_by_byte),
-	UNIT_TEST(find_refuses_as_soon_as_it_can),
-	UNIT_TEST(no_byte_is_searched_twice),
-	UNIT_TEST(what_follows_the_head_is_left_alone),
-	UNIT_TEST(two_empty_lines_are_skipped),
-	UNIT_TEST(lone_cr_waits_for_its_lf),
 	UNIT_TEST(incomplete_block_is_refused),
 	UNIT_TEST(every_fault_has_status_word_and_section),
 	UNIT_END,
@@ -697,7 +553,7 @@ main(int argc, char **argv)
 	static const struct unit_suite suites[] = {
 		{ "refused heads", refused },
 		{ "taken heads", taken },
-		{ "limits and ends", limits },
+		{ "limits and misuse", limits },
 		{ NULL, NULL },
 	};
 
