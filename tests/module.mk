@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+include tests/bench/module.mk
 include tests/unit/module.mk
 include tests/conformance/module.mk
 include tests/checks/module.mk

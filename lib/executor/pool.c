@@ -27,7 +27,7 @@ executor_of(struct spout_loop *loop)
 	return loop != NULL ? spout__loop_slot(loop, SPOUT__SLOT_EXECUTOR) : NULL;
 }
 
-/* --- make and find ------------------------------------------------------------- */
+/* --- make and find ---------------------------------------------------------- */
 
 void
 spout__pool_cond_init(pthread_cond_t *cond)
@@ -224,7 +224,7 @@ spout_pool_new_with(const char *name, const struct spout_pool_options *options)
 	return pool;
 }
 
-/* --- look into ------------------------------------------------------------------ */
+/* --- look into -------------------------------------------------------------- */
 
 void
 spout_pool_get_stats(struct spout_pool *pool, struct spout_pool_stats *ret)
@@ -235,7 +235,7 @@ spout_pool_get_stats(struct spout_pool *pool, struct spout_pool_stats *ret)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-/* --- close ---------------------------------------------------------------------- */
+/* --- close ------------------------------------------------------------------ */
 
 /* Refuse new jobs, drop the queued ones, ask the running ones to stop. */
 static void
@@ -336,7 +336,7 @@ spout_pool_close(struct spout_pool *pool, uint64_t deadline_ms)
 	return pool_join(pool, until_ns);
 }
 
-/* --- the pools of a worker -------------------------------------------------------- */
+/* --- the pools of a worker -------------------------------------------------- */
 
 static bool
 default_pool(const char *name, unsigned min_threads, unsigned max_threads, int niceness)

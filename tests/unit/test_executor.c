@@ -16,8 +16,7 @@
 #include "base/clock.h"
 #include "executor_help.h"
 
-/* --- results -------------------------------------------------------------------------
- */
+/* --- results ---------------------------------------------------------------- */
 
 static void
 results(void *arg)
@@ -161,8 +160,7 @@ jobs_of_one_thread_run_and_complete_in_order(void)
 	run_test_whole(ordering);
 }
 
-/* --- deadlines -------------------------------------------------------------------------
- */
+/* --- deadlines -------------------------------------------------------------- */
 
 static void
 late_in_thread(void *arg)
@@ -264,8 +262,7 @@ deadline_answers_at_once_and_waits_for_the_running_job(void)
 	run_test_whole(late_running);
 }
 
-/* --- cancelling
- * -------------------------------------------------------------------------- */
+/* --- cancelling ------------------------------------------------------------- */
 
 static void
 cancel_queued(void *arg)
@@ -559,8 +556,7 @@ ending_scope_drops_queued_jobs_and_awaits_running_ones(void)
 	run_test_whole(scope_end);
 }
 
-/* --- misuse
- * ------------------------------------------------------------------------------- */
+/* --- misuse ----------------------------------------------------------------- */
 
 static int
 job_that_waits(void *arg)

@@ -13,8 +13,7 @@
 #include "base/clock.h"
 #include "executor_help.h"
 
-/* --- bounds ----------------------------------------------------------------------------
- */
+/* --- bounds ----------------------------------------------------------------- */
 
 static void
 full_queue(void *arg)
@@ -81,8 +80,7 @@ queue_whose_oldest_job_waits_too_long_refuses(void)
 	run_test_whole(old_queue);
 }
 
-/* --- threads
- * ------------------------------------------------------------------------------ */
+/* --- threads ---------------------------------------------------------------- */
 
 static void
 growing(void *arg)
@@ -244,8 +242,7 @@ pools_are_made_found_and_refused_by_name(void)
 	run_test_whole(making);
 }
 
-/* --- closing
- * ------------------------------------------------------------------------------ */
+/* --- closing ---------------------------------------------------------------- */
 
 static void
 close_stuck(void *arg)
@@ -315,8 +312,7 @@ close_drops_queued_jobs_and_joins_the_running_one(void)
 	run_test_whole(close_queued);
 }
 
-/* --- many
- * --------------------------------------------------------------------------------- */
+/* --- many ------------------------------------------------------------------- */
 
 #define STRESS_COROUTINES 100
 #define STRESS_JOBS 100

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+# Benchmarks: built with everything, never run by make check.
+noinst_PROGRAMS += tests/bench/executor
+tests_bench_executor_SOURCES = %D%/bench.c %D%/bench.h %D%/executor.c \
+	%D%/pingpong.c %D%/pingpong.h
+tests_bench_executor_LDADD = lib/libspout-all.la
