@@ -6,10 +6,18 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifdef HAVE_VALGRIND_VALGRIND_H
+#include <valgrind/valgrind.h>
+#else
+#define RUNNING_ON_VALGRIND 0
+#endif
+
+#include "async/sanitizer.h"
 #include "base/clock.h"
 #include "executor_help.h"
 
@@ -242,6 +250,49 @@ pools_are_made_found_and_refused_by_name(void)
 	run_test_whole(making);
 }
 
+#define TOO_MANY 1000
+#define ROOM_BYTES (32u << 20)
+
+static uint64_t
+address_space_bytes(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	unsigned long pages = 0;
+
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%lu", &pages) != 1)
+		pages = 0;
+	fclose(file);
+	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void
+no_threads(void *arg)
+{
+	struct rlimit before, tight;
+
+	(void)arg;
+	CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_AS, &before), 0);
+	tight = before;
+	tight.rlim_cur = address_space_bytes() + ROOM_BYTES;
+	CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_AS, &tight), 0);
+	errno = 0;
+	CU_ASSERT_PTR_NULL(spout_pool_new("huge", .min_threads = TOO_MANY));
+	CU_ASSERT_EQUAL(errno, EAGAIN);
+	CU_ASSERT_PTR_NULL(spout_pool_get("huge"));
+	CU_ASSERT_EQUAL(setrlimit(RLIMIT_AS, &before), 0);
+	CU_ASSERT_PTR_NOT_NULL(spout_pool_new("huge", .min_threads = 2));
+}
+
+static void
+pool_whose_threads_cannot_be_started_is_undone(void)
+{
+	/* Their shadow memory does not go with such a limit. */
+	if (!SPOUT__SANITIZED && !RUNNING_ON_VALGRIND)
+		run_test_whole(no_threads);
+}
+
 /* --- closing ---------------------------------------------------------------- */
 
 static void
@@ -393,6 +444,7 @@ static const struct unit_test pool_tests[] = {
 	UNIT_TEST(places_of_retired_threads_are_used_again),
 	UNIT_TEST(default_pools_have_their_niceness_names_and_signal_masks),
 	UNIT_TEST(pools_are_made_found_and_refused_by_name),
+	UNIT_TEST(pool_whose_threads_cannot_be_started_is_undone),
 	UNIT_TEST(close_with_a_stuck_job_gives_up_in_time),
 	UNIT_TEST(close_drops_queued_jobs_and_joins_the_running_one),
 	UNIT_TEST(many_jobs_on_many_threads_are_all_accounted_for),
