@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Checks on the source itself, run by make check like any test.
-dist_check_SCRIPTS += %D%/layers %D%/headers
+dist_check_SCRIPTS += %D%/layers %D%/headers %D%/manuals
 dist_noinst_SCRIPTS += %D%/install
 EXTRA_DIST += %D%/readme %D%/style
 AM_TESTS_ENVIRONMENT += \
