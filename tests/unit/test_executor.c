@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/stats.h"
 #include "executor_help.h"
 
 /* --- results ---------------------------------------------------------------- */
@@ -209,6 +210,7 @@ late_in_queue(void *arg)
 	struct gate gate = GATE_CLOSED;
 	struct spout_future *running;
 	struct ending ending = { .left = false };
+	uint64_t before = spout__stats->counters[SPOUT__C_JOBS_EXPIRED];
 
 	(void)arg;
 	shared_pool = spout_pool_new("one");
@@ -219,6 +221,7 @@ late_in_queue(void *arg)
 		spout_sleep(1);
 	CU_ASSERT_EQUAL(ending.error, -ETIMEDOUT);
 	CU_ASSERT_EQUAL(stats_of(shared_pool).expired_unrun, 1);
+	CU_ASSERT_EQUAL(spout__stats->counters[SPOUT__C_JOBS_EXPIRED], before + 1);
 	CU_ASSERT_EQUAL(stats_of(shared_pool).queued, 0);
 	gate_open(&gate);
 	CU_ASSERT_EQUAL(spout_try_await(running), 0);
