@@ -369,10 +369,14 @@ spout__coroutine_cancelled(const struct spout_coroutine *co)
 void
 spout__coroutine_set_deadline(struct spout_coroutine *co, uint64_t deadline_ms)
 {
+	struct spout__timer *timer = &co->deadline_timer;
+	/* Else its next wait starts the timer, or the timer finds the later deadline. */
+	bool start = spout__timer_pending(timer) ? deadline_ms < timer->at_ms
+	                                         : co->state == SPOUT__CO_WAITING;
+
 	co->deadline_ms = deadline_ms;
-	if (spout__timer_pending(&co->deadline_timer) && deadline_ms != 0 &&
-	    deadline_ms < co->deadline_timer.at_ms)
-		spout__timer_start_at(co->async->loop, &co->deadline_timer, deadline_ms);
+	if (deadline_ms != 0 && start)
+		spout__timer_start_at(co->async->loop, timer, deadline_ms);
 }
 
 uint64_t
