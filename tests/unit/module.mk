@@ -53,4 +53,9 @@ tests_unit_test_listeners_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_supervisor
 tests_unit_test_supervisor_SOURCES = tests/unit/test_supervisor.c $(UNIT_SOURCES)
 tests_unit_test_supervisor_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_pg
+tests_unit_test_pg_SOURCES = tests/unit/test_pg.c \
+	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
+tests_unit_test_pg_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_pg_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
 endif

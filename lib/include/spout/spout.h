@@ -7,6 +7,7 @@
 #include <spout/executor.h>
 #include <spout/log.h>
 #include <spout/loop.h>
+#include <spout/pg.h>
 #include <spout/option.h>
 #include <spout/types.h>
 #include <spout/web.h>

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Starting and stopping PostgreSQL in a worker; what failures look like to other layers.
+ * Loop thread.
+ *
+ * The errors that calls of spout/pg.h leave with, and the statuses meant by them:
+ *
+ *   -EHOSTDOWN  503 + Retry-After  no database configured; database down or unreachable;
+ *                                  connection lost
+ *   -ENOBUFS    503 + Retry-After  no connection free in time; queue full; the server has
+ *                                  no resources left (class 53)
+ *   -ETIMEDOUT  504                the request's deadline, or statement_timeout
+ *   -ECANCELED  (nobody listens)   client gone, or the worker stops
+ *   -EIO        500                the server refused the statement, see its SQLSTATE
+ *   -EINVAL     500                misuse
+ *   -ENOMEM     503
+ *
+ * Reasons of errors that came from the server begin with "SQLSTATE xxxxx: ".
+ */
+#ifndef SPOUT_PG_PG_H
+#define SPOUT_PG_PG_H
+
+#include <spout/pg.h>
+
+#include "loop/loop.h"
+
+struct spout__pg_options {
+	const char *url;      /* postgresql://… or "key=value …"; NULL: no database */
+	const char *name;     /* the application's, for application_name "name/wK" */
+	unsigned slot;        /* K: which worker this is */
+	unsigned acquire_ms;  /* longest wait for a connection [2000] */
+	unsigned connect_ms;  /* for name look-up, TCP, TLS and log-in together [3000] */
+	unsigned lifetime_ms; /* of a connection, give or take 10 % [1800000] */
+	unsigned idle_ms;     /* an unused connection is closed [300000] */
+};
+
+/** Is this a usable database URL? Returns 0, or -EINVAL with why (no password in it). */
+int spout__pg_check_url(const char *url, char *ret_reason, size_t size);
+/**
+ * Make the pool of this loop, for as many connections as its "db" pool has threads;
+ * copies the options, connects to nothing. Without a URL every call fails and says so.
+ * Returns 0, -EINVAL (bad URL, no "db" pool), -ENOMEM, -EMFILE.
+ */
+int spout__pg_start(struct spout_loop *loop, const struct spout__pg_options *options);
+/**
+ * Cancel what still runs, close the "db" pool and every connection. Blocks. Before
+ * spout__executor_stop(). Returns 0, or -ETIMEDOUT when a thread is stuck: the process
+ * must then _exit().
+ */
+int spout__pg_stop(struct spout_loop *loop, uint64_t deadline_ms);
+
+#endif

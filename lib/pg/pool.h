@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pool of connections of a worker: what the files of this folder share.
+ *
+ * There are as many places for connections as "db" threads, so that a job which runs
+ * always finds one: waiting for a connection is waiting in the queue of the executor.
+ *
+ *          +--------------------- closed (dead, old, idle too long) --+
+ *          v                                                          |
+ *        EMPTY --job, no idle one--> CONNECTING --logged in--> BUSY --+--whole--> IDLE
+ *          ^                             |                      ^                  |
+ *          +-----------failed------------+                      +---job, healthy---+
+ *
+ * EMPTY and IDLE places are on a list and belong to pg->lock. In the other states a place
+ * belongs to the thread of the job that has it, but for the fields marked (lock): these
+ * are how the loop and the cancel thread reach a job that runs.
+ */
+#ifndef SPOUT_PG_POOL_H
+#define SPOUT_PG_POOL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include <libpq-fe.h>
+
+#include "executor/executor.h"
+#include "pg/pg.h"
+
+/* A cancelled statement gets this long to end before its connection is given up. */
+#define SPOUT__PG_CANCEL_GRACE_MS 2000u
+
+/** Why something failed: the last word of a connection, or of a job. */
+struct spout__pg_failure {
+	int error;        /* -errno, 0: it did not fail */
+	char sqlstate[6]; /* "" if it did not come from the server */
+	char text[250];
+};
+
+struct spout__pg;
+struct spout__pg_job;
+struct spout__pg_cancel;
+
+struct spout__pg_conn {
+	struct spout__pg *pg;
+	struct spout__list link; /* in pg->idle or pg->empty */
+	PGconn *pq;              /* NULL: no connection */
+	int wake_fd;             /* eventfd: the job that has it shall stop */
+	int socket_dup;          /* the socket, in a number that libpq does not close */
+	pid_t pid;               /* the process that connected */
+	uint64_t expires_ms, idle_since_ms;
+	bool reused; /* had a job before this one */
+	bool doomed; /* never to be used again */
+	bool unsent; /* it proved dead before the statement was sent */
+	struct spout__pg_failure failure; /* the last one since a job took it */
+	struct spout__pg_failure misuse;  /* of rows, by the function that has it */
+	struct spout_rows *rows;   /* of spout_pg_exec(): freed with the job's function */
+	struct spout__pg_job *job; /* (lock) who has it */
+	bool woken;                /* (lock) wake_fd was written */
+	bool logged_in;            /* (lock) counted in pg->open */
+	PGcancel *handle;          /* (lock) set while logged in */
+	struct spout__pg_cancel *cancel; /* (lock) being cancelled */
+};
+
+struct spout__pg {
+	struct spout_loop *loop;
+	unsigned refs; /* loop slot, maintenance job; loop thread */
+	struct spout__pg_options options;
+	char *url, *application_name, *startup_options;
+	struct spout_periodic *maintenance;
+	bool maintaining; /* the maintenance job is out; loop thread */
+	bool stopped;     /* loop thread */
+	unsigned n_conns;
+	struct spout__pg_conn *conns;
+
+	pthread_mutex_t lock;    /* guards all below, and what is marked (lock) above */
+	struct spout__list idle; /* the one used last comes first */
+	struct spout__list empty;
+	unsigned open; /* places with a connection */
+	bool stopping;
+	bool down;    /* the last attempt to connect failed */
+	bool probing; /* and one job tries again */
+	unsigned backoff_ms;
+	uint64_t next_probe_ms;
+	struct spout__pg_failure why_down;
+
+	pthread_t canceller; /* see cancel.c */
+	pthread_cond_t cancel_wanted, cancel_settled;
+	struct spout__list cancels;
+	bool canceller_runs, canceller_stops, canceller_ended;
+};
+
+/** Which side of the acquire time-out won. */
+enum { SPOUT__PG_WAITING, SPOUT__PG_STARTED, SPOUT__PG_GIVEN_UP };
+
+/** A query, a function or a transaction on its way through the db pool. */
+struct spout__pg_job {
+	struct spout_future future; /* first: see spout__future_alloc() */
+	struct spout__job job;
+	struct spout__timer timer; /* of the acquire time-out, then of the cancel grace */
+	struct spout__pg *pg;
+	uint64_t deadline_ms; /* 0: none */
+	_Atomic int phase;
+	struct spout__pg_conn *conn; /* (lock) */
+	bool cancelled;              /* (lock) */
+	/* On the thread, with a connection. Returns >= 0, or -errno with conn->failure.
+	 */
+	int (*run)(struct spout__pg_job *job, struct spout__pg_conn *conn);
+	/* On the loop: the future's value, after success. */
+	void *(*value)(struct spout__pg_job *job);
+	struct spout__pg_failure failure;
+};
+
+/* --- pool.c: places, borrowing, returning; any thread ----------------------------- */
+
+/** NULL if there is none on this loop. Loop thread. */
+struct spout__pg *spout__pg_of(struct spout_loop *loop);
+/** A connection for a job, or NULL with job->failure. */
+struct spout__pg_conn *spout__pg_borrow(struct spout__pg_job *job);
+/** Give it back: whole to the idle ones, else closed. */
+void spout__pg_return(struct spout__pg_conn *conn);
+/** 0, or -EHOSTDOWN with a reason if a job would surely fail now. Loop thread. */
+int spout__pg_admit(struct spout__pg *pg, struct spout__pg_failure *ret_failure);
+/** Close what is idle and old or dead. */
+void spout__pg_maintain(struct spout__pg *pg);
+/** Close what is idle. No thread may use the pool any more. */
+void spout__pg_close_all(struct spout__pg *pg);
+/** Has a job been cancelled? */
+bool spout__pg_cancelled(struct spout__pg_job *job);
+/** Cancel a job that may have a connection by now. Loop thread. */
+void spout__pg_cancel(struct spout__pg_job *job);
+/** Cut the connection of a job that did not stop when it was cancelled. Loop thread. */
+void spout__pg_cut(struct spout__pg_job *job);
+
+/* --- connect.c -------------------------------------------------------------------- */
+
+/** Log in. Returns 0, or -errno with conn->failure. */
+int spout__pg_connect(struct spout__pg_conn *conn, uint64_t until_ms);
+/** Close the connection of a place, if it has one. */
+void spout__pg_disconnect(struct spout__pg_conn *conn);
+/** Does the failure mean that trying again soon is of no use (password, no database)? */
+bool spout__pg_refused(const struct spout__pg_failure *failure);
+
+/* --- exec.c: one statement on a connection, on the job's thread ------------------- */
+
+struct spout__pg_statement {
+	const char *sql;
+	int n_params; /* -1: the simple protocol, for several statements in one text */
+	const char *const *values;
+	const int *lengths, *formats;
+};
+
+/**
+ * Run it until `until_ms` (0: no limit); never blocks for longer than that and the grace.
+ * Returns 0 with *ret_result (owned), or -errno with conn->failure.
+ */
+int spout__pg_execute(struct spout__pg_conn *conn,
+    const struct spout__pg_statement *statement, uint64_t until_ms,
+    PGresult **ret_result);
+/** The same for a text without parameters and rows. */
+int spout__pg_command(struct spout__pg_conn *conn, const char *sql, uint64_t until_ms);
+/** Is an idle connection still good? `ping`: ask the server, else look at the socket. */
+bool spout__pg_healthy(struct spout__pg_conn *conn, bool ping);
+/**
+ * Wait for poll(2) events on the socket, or for the job to be cancelled. Returns the
+ * events, 0 at `until_ms` (0: no limit), -ECANCELED.
+ */
+int spout__pg_wait(
+    struct spout__pg_conn *conn, short events, uint64_t until_ms, bool wakeable);
+
+/* --- failure.c -------------------------------------------------------------------- */
+
+/** Set a failure; returns `error`. */
+int spout__pg_fail(struct spout__pg_failure *failure, int error, const char *fmt, ...)
+    SPOUT_PRINTF(3, 4);
+/** Keep what the server said in an error result. */
+void spout__pg_fail_with_result(
+    struct spout__pg_failure *failure, const PGresult *result);
+/** Keep why libpq gave up: its message, and the SQLSTATE that may be in it. */
+int spout__pg_fail_with_message(
+    struct spout__pg_failure *failure, int error, const char *message);
+/** The text for people, with its SQLSTATE. */
+void spout__pg_failure_text(
+    const struct spout__pg_failure *failure, char *ret_text, size_t size);
+
+/* --- cancel.c: cancel requests, on a thread of their own -------------------------- */
+
+/** Have the statement that runs on `conn` cancelled, now and until it ends. With the
+ * lock. */
+void spout__pg_cancel_locked(struct spout__pg_conn *conn);
+/**
+ * No cancel request is on its way any more; for one that is being sent, `wait` up to
+ * SPOUT__PG_CANCEL_GRACE_MS. False if one could still be: the connection must be closed.
+ */
+bool spout__pg_cancel_settle(struct spout__pg_conn *conn, bool wait);
+/** End the thread. Returns 0 or -ETIMEDOUT. */
+int spout__pg_cancel_stop(struct spout__pg *pg, uint64_t until_ms);
+void spout__pg_cancel_init(struct spout__pg *pg);
+
+/* --- job.c: a job's way through the executor; loop thread ------------------------- */
+
+/**
+ * Submit a job whose future has been made, and whose `run` and `value` are set. When it
+ * cannot be, its future is complete at return.
+ */
+void spout__pg_submit(struct spout__pg_job *job, const char *name);
+/** The on_cancel of its future. */
+void spout__pg_job_on_cancel(struct spout_future *future);
+
+/* --- params.c --------------------------------------------------------------------- */
+
+/** Bytes that spout__pg_encode() needs; SIZE_MAX when there are too many parameters. */
+size_t spout__pg_encoded_size(
+    const char *sql, const struct spout_pg_param *params, size_t n, bool copy);
+/**
+ * Make what libpq wants in `memory`; text and bytes are borrowed, or copied with the
+ * statement. Returns 0, or -EINVAL for a void pointer that is not NULL.
+ */
+int spout__pg_encode(const char *sql, const struct spout_pg_param *params, size_t n,
+    bool copy, void *memory, struct spout__pg_statement *ret_statement);
+
+/* --- rows.c ----------------------------------------------------------------------- */
+
+struct spout_rows {
+	PGresult *result;
+	struct spout__pg_bytes *decoded; /* bytea values */
+	struct spout__pg_conn *conn;     /* of a job's rows, else NULL */
+	struct spout_rows *next;         /* in conn->rows */
+};
+
+/** Free the result and what was made of it, not the struct. */
+void spout__pg_rows_release(struct spout_rows *rows);
+
+/* --- run.c ------------------------------------------------------------------------ */
+
+/** The connection of the function that runs on this thread, or NULL. */
+extern __thread struct spout__pg_conn *spout__pg_running;
+
+#endif

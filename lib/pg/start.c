@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pool of a loop: made after the fork, before there is work, and ended with its
+ * threads. Loop thread. It hangs on the loop, where every call finds it.
+ */
+#include "config.h"
+
+#include "pg/pool.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <spout/log.h>
+
+#include "base/clock.h"
+
+#define MAINTENANCE_MS 10000u
+
+/*
+ * Sent with every log-in, in milliseconds; the options of the URL come behind them.
+ *  - A statement whose client is gone ends within a second.
+ *  - Nobody forgets a transaction for long.
+ *  - Waiting for a lock ends, but later than the server looks for deadlocks (1 s), which
+ *    are worth a retry.
+ */
+#define STARTUP_OPTIONS \
+	"-c client_connection_check_interval=1000" \
+	" -c idle_in_transaction_session_timeout=10000 -c lock_timeout=5000"
+
+/* --- the URL ---------------------------------------------------------------------- */
+
+/* The startup options that a URL, else the environment, asks for. Copies; or NULL. */
+static char *
+own_options(const PQconninfoOption *options)
+{
+	const char *own = NULL;
+
+	for (; options->keyword != NULL && own == NULL; options++)
+		if (strcmp(options->keyword, "options") == 0)
+			own = options->val;
+	if (own == NULL)
+		own = getenv("PGOPTIONS");
+	return strdup(own != NULL ? own : "");
+}
+
+int
+spout__pg_check_url(const char *url, char *ret_reason, size_t size)
+{
+	char *why = NULL;
+	PQconninfoOption *options = PQconninfoParse(url, &why);
+
+	if (options != NULL) {
+		PQconninfoFree(options);
+		return 0;
+	}
+	snprintf(ret_reason, size, "%.*s", why == NULL ? 13 : (int)strcspn(why, "\n"),
+	    why == NULL ? "out of memory" : why);
+	PQfreemem(why);
+	return -EINVAL;
+}
+
+static int
+copy_url(struct spout__pg *pg)
+{
+	PQconninfoOption *parsed = PQconninfoParse(pg->options.url, NULL);
+	char *own = parsed == NULL ? NULL : own_options(parsed);
+	int n = -1;
+
+	if (own != NULL)
+		n = asprintf(&pg->startup_options, "%s %s", STARTUP_OPTIONS, own);
+	free(own);
+	PQconninfoFree(parsed);
+	if (n < 0)
+		pg->startup_options = NULL;
+	pg->url = strdup(pg->options.url);
+	if (asprintf(&pg->application_name, "%s/w%u",
+		pg->options.name != NULL ? pg->options.name : "spout",
+		pg->options.slot) < 0)
+		pg->application_name = NULL;
+	pg->options.url = pg->options.name = NULL;
+	return n < 0 || pg->url == NULL || pg->application_name == NULL ? -ENOMEM : 0;
+}
+
+/* --- making it -------------------------------------------------------------------- */
+
+struct spout__pg *
+spout__pg_of(struct spout_loop *loop)
+{
+	return spout__loop_slot(loop, SPOUT__SLOT_PG);
+}
+
+static void
+release(struct spout__pg *pg)
+{
+	unsigned i;
+
+	if (--pg->refs > 0)
+		return;
+	for (i = 0; i < pg->n_conns; i++)
+		if (pg->conns[i].wake_fd >= 0)
+			close(pg->conns[i].wake_fd);
+	pthread_cond_destroy(&pg->cancel_wanted);
+	pthread_cond_destroy(&pg->cancel_settled);
+	pthread_mutex_destroy(&pg->lock);
+	free(pg->conns);
+	free(pg->url);
+	free(pg->application_name);
+	free(pg->startup_options);
+	free(pg);
+}
+
+static int
+make_places(struct spout__pg *pg, unsigned n)
+{
+	struct spout__pg_conn *conn;
+	int error = 0;
+
+	pg->conns = calloc(n, sizeof(*pg->conns));
+	if (pg->conns == NULL)
+		return -ENOMEM;
+	for (; pg->n_conns < n; pg->n_conns++) {
+		conn = &pg->conns[pg->n_conns];
+		conn->pg = pg;
+		conn->socket_dup = -1;
+		conn->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (conn->wake_fd < 0)
+			error = -errno;
+		spout__list_push(&pg->empty, &conn->link);
+	}
+	return error;
+}
+
+static unsigned
+or_default(unsigned value, unsigned otherwise)
+{
+	return value != 0 ? value : otherwise;
+}
+
+static struct spout__pg *
+pool_new(struct spout_loop *loop, const struct spout__pg_options *options)
+{
+	struct spout__pg *pg = calloc(1, sizeof(*pg));
+
+	if (pg == NULL)
+		return NULL;
+	pg->loop = loop;
+	pg->refs = 1;
+	pg->options = *options;
+	pg->options.acquire_ms = or_default(options->acquire_ms, 2000);
+	pg->options.connect_ms = or_default(options->connect_ms, 3000);
+	pg->options.lifetime_ms = or_default(options->lifetime_ms, 30 * 60 * 1000);
+	pg->options.idle_ms = or_default(options->idle_ms, 5 * 60 * 1000);
+	pthread_mutex_init(&pg->lock, NULL);
+	spout__list_init(&pg->idle);
+	spout__list_init(&pg->empty);
+	spout__pg_cancel_init(pg);
+	return pg;
+}
+
+/* --- maintenance ------------------------------------------------------------------ */
+
+struct upkeep {
+	struct spout__job job;
+	struct spout__pg *pg;
+};
+
+static int
+upkeep_main(void *arg)
+{
+	spout__pg_maintain(((struct upkeep *)arg)->pg);
+	return 0;
+}
+
+static void
+upkeep_over(struct spout__job *job)
+{
+	struct upkeep *upkeep = spout__container_of(job, struct upkeep, job);
+
+	upkeep->pg->maintaining = false;
+	release(upkeep->pg);
+	free(upkeep);
+}
+
+/* Closing a connection may take a moment: on a db thread, if there is anything to close.
+ */
+static void
+on_maintenance(void *arg)
+{
+	struct spout__pg *pg = arg;
+	struct upkeep *upkeep;
+	bool idle;
+
+	pthread_mutex_lock(&pg->lock);
+	idle = !spout__list_empty(&pg->idle);
+	pthread_mutex_unlock(&pg->lock);
+	if (pg->maintaining || !idle || (upkeep = calloc(1, sizeof(*upkeep))) == NULL)
+		return;
+	upkeep->pg = pg;
+	upkeep->job.fn = upkeep_main;
+	upkeep->job.arg = upkeep;
+	upkeep->job.name = "PostgreSQL maintenance";
+	upkeep->job.on_done = upkeep_over;
+	if (spout__job_submit(spout_pool_get("db"), &upkeep->job) != 0) {
+		free(upkeep);
+		return;
+	}
+	pg->maintaining = true;
+	pg->refs++;
+}
+
+/* --- start and stop --------------------------------------------------------------- */
+
+/* With the loop. Threads that still use it (stop timed out) keep it. */
+static void
+pg_free(void *object)
+{
+	struct spout__pg *pg = object;
+
+	if (!pg->stopped && spout__pg_stop(pg->loop, 0) < 0)
+		return;
+	release(pg);
+}
+
+int
+spout__pg_start(struct spout_loop *loop, const struct spout__pg_options *options)
+{
+	struct spout_pool *pool = spout_pool_get("db");
+	struct spout_pool_stats stats;
+	struct spout__pg *pg;
+	char reason[200];
+	int error;
+
+	if (options->url == NULL || options->url[0] == '\0')
+		return 0;
+	if (spout__pg_check_url(options->url, reason, sizeof(reason)) < 0) {
+		spout_warning("the database URL is unusable: %s", reason);
+		return -EINVAL;
+	}
+	if (pool == NULL || spout__pg_of(loop) != NULL)
+		return -EINVAL;
+	spout_pool_get_stats(pool, &stats);
+	pg = pool_new(loop, options);
+	if (pg == NULL)
+		return -ENOMEM;
+	error = copy_url(pg);
+	if (error == 0)
+		error = make_places(pg, stats.threads);
+	if (error == 0) {
+		pg->maintenance =
+		    spout_periodic_start(loop, MAINTENANCE_MS, 0.2, on_maintenance, pg);
+		error = pg->maintenance == NULL ? -ENOMEM : 0;
+	}
+	if (error != 0) {
+		release(pg);
+		return error;
+	}
+	spout__loop_set_slot(loop, SPOUT__SLOT_PG, pg, pg_free);
+	return 0;
+}
+
+/* Ask every job that runs to stop, and let none begin. */
+static void
+cancel_all(struct spout__pg *pg)
+{
+	struct spout__pg_job *job;
+	unsigned i;
+
+	pthread_mutex_lock(&pg->lock);
+	pg->stopping = true;
+	pthread_mutex_unlock(&pg->lock);
+	for (i = 0; i < pg->n_conns; i++) {
+		pthread_mutex_lock(&pg->lock);
+		job = pg->conns[i].job;
+		pthread_mutex_unlock(&pg->lock);
+		/* It may have ended meanwhile, but it is freed on this thread only. */
+		if (job != NULL)
+			spout__job_cancel(&job->job);
+	}
+}
+
+int
+spout__pg_stop(struct spout_loop *loop, uint64_t deadline_ms)
+{
+	uint64_t until_ms = spout__clock_ms() + deadline_ms;
+	struct spout__pg *pg = spout__pg_of(loop);
+	struct spout_pool *pool = spout_pool_get("db");
+
+	if (pg == NULL || pg->stopped)
+		return 0;
+	if (pg->maintenance != NULL)
+		spout_periodic_stop(pg->maintenance);
+	pg->maintenance = NULL;
+	cancel_all(pg);
+	if (pool != NULL && spout_pool_close(pool, deadline_ms) < 0)
+		return -ETIMEDOUT;
+	if (spout__pg_cancel_stop(pg, until_ms + 100) < 0)
+		return -ETIMEDOUT;
+	spout__pg_close_all(pg);
+	pg->stopped = true;
+	return 0;
+}
