@@ -29,10 +29,11 @@ struct decisive {
 static bool
 list_next(struct spout_slice *rest, struct spout_slice *ret_element)
 {
-	const char *p = rest->data, *end = p + rest->len, *comma, *stop;
+	const char *p = rest->data, *end, *comma, *stop;
 
 	if (p == NULL)
 		return false;
+	end = p + rest->len;
 	comma = memchr(p, ',', rest->len);
 	stop = comma != NULL ? comma : end;
 	*rest = comma != NULL ? spout_slice_of(comma + 1, (size_t)(end - comma - 1))

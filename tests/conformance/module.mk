@@ -7,5 +7,16 @@ check_PROGRAMS += %D%/conformance
 %C%_conformance_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/%D%
 %C%_conformance_LDADD = lib/libspout-all.la
 
-# The vectors and their README.
-EXTRA_DIST += tests/conformance
+EXTRA_DIST += \
+	%D%/README.md \
+	%D%/rfc6585-limits.txt \
+	%D%/rfc9110-10-expect.txt \
+	%D%/rfc9110-5-field-values.txt \
+	%D%/rfc9110-7-host.txt \
+	%D%/rfc9110-9-methods.txt \
+	%D%/rfc9112-2-message.txt \
+	%D%/rfc9112-3-request-line.txt \
+	%D%/rfc9112-5-fields.txt \
+	%D%/rfc9112-6-framing.txt \
+	%D%/rfc9112-7-chunked.txt \
+	%D%/rfc9112-9-connection.txt
