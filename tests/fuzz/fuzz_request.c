@@ -3,11 +3,12 @@
  * Fuzz target: the strict layer, http-parser and the framing of bodies as one, over a
  * stream of pipelined requests. What must hold for every stream:
  *
- *   - the result is the same whole, byte by byte and in pieces, with large and small limits;
+ *   - the result is the same whole, byte by byte and in pieces, with large and with small
+ *     limits;
  *   - all that comes out lies in what went in (stream.c), nothing is touched beside it
  *     (AddressSanitizer), no more body comes out than announced or allowed (stream.c);
- *   - http-parser itself, given the whole message of each accepted request, accepts it too:
- *     same method, version, target, fields and body, and it ends at the same byte.
+ *   - http-parser itself, given the whole message of each accepted request, accepts it
+ *     too: same method, version, target, fields and body, ended at the same byte.
  */
 #include "config.h"
 
@@ -36,7 +37,7 @@ must(bool holds, const char *what)
 		finding(what);
 }
 
-/* --- what http-parser makes of an accepted request ----------------------------------- */
+/* --- what http-parser makes of an accepted request ------------------------------- */
 
 struct witness {
 	const struct spout__http_head *head;
@@ -144,8 +145,8 @@ tabs_to_spaces(char *head)
 }
 
 /*
- * A name that goes on behind "Transfer-Encoding" is another name; http-parser counts it as a
- * coding all the same and refuses the request.
+ * A name that goes on behind "Transfer-Encoding" is another name; http-parser counts it as
+ * a coding all the same and refuses the request.
  */
 static bool
 misread_by_http_parser(const struct spout__http_head *head)
@@ -191,7 +192,7 @@ compare_with_http_parser(const char *data, size_t len,
 	free(copy);
 }
 
-/* --- the target ---------------------------------------------------------------------- */
+/* --- the target ------------------------------------------------------------------ */
 
 /* Something that depends on every byte, to draw the pieces from. */
 static unsigned

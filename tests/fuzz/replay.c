@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Runs a fuzz target over stored inputs without libFuzzer: the arguments are files and
- * folders; without any, the corpus and the regressions of the target, whose name is that of
- * the program behind "replay_".
+ * folders; without any, the corpus and the regressions of the target, whose name is that
+ * of the program behind "replay_".
  */
 #include "config.h"
 
