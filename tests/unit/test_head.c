@@ -266,9 +266,9 @@ done(void)
 static void
 a_request_is_taken_apart(void)
 {
-	const struct spout__http_head *h =
-	    accepted("PATCH /a/b?c=d?e HTTP/1.1\r\n"
-		     "Host: Example.org:8080\r\nX-Empty:\r\nCookie: a=b; c=d\r\n\r\n");
+	const struct spout__http_head *h = accepted(
+	    "PATCH /a/b?c=d?e HTTP/1.1\r\n"
+	    "Host: Example.org:8080\r\nX-Empty:\r\nCookie: a=b; c=d\r\n\r\n");
 
 	CU_ASSERT_EQUAL(h->method, SPOUT__HTTP_PATCH);
 	CU_ASSERT_EQUAL(h->minor, 1);
@@ -525,6 +525,10 @@ incomplete_block_is_refused(void)
 	CU_ASSERT_EQUAL(
 	    spout__http_head_parse(GET "\r\n\r\n", sizeof(GET) + 3, &usual, &head),
 	    -SPOUT__FAULT_BAD_FIELD);
+	/* What the search for the end would have found. */
+	CU_ASSERT_EQUAL(
+	    spout__http_head_parse("GET / HTTP/1.1\n\r\n\r\n", 19, &usual, &head),
+	    -SPOUT__FAULT_BARE_LF);
 }
 
 static void
@@ -534,7 +538,7 @@ every_fault_has_status_word_and_section(void)
 
 	for (i = 1; i < SPOUT__N_FAULTS; i++) {
 		CU_ASSERT(spout__http_faults[i].status >= 400 &&
-			  spout__http_faults[i].status <= 505);
+		    spout__http_faults[i].status <= 505);
 		CU_ASSERT(spout__http_faults[i].word[0] != '\0');
 		CU_ASSERT_EQUAL(strncmp(spout__http_faults[i].section, "RFC ", 4), 0);
 	}
