@@ -153,7 +153,7 @@ start_with(spout_fn fn, void *arg, uint64_t timeout_ms, struct ending *ending,
 	struct spout_coroutine *co = spout__coroutine_new(loop);
 
 	memset(ending, 0, sizeof(*ending));
-	ending->started_ms = spout__clock_ms();
+	ending->started_ms = spout_loop_now_ms(loop);
 	spout__coroutine_scope(co)->local = ending;
 	spout__coroutine_start(
 	    co, &(struct spout__coroutine_options){ .fn = fn,
