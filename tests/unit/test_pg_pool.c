@@ -115,6 +115,14 @@ cancelled_queries_leave_the_pool_whole(void)
 	with_pool(&(struct setup){ .threads = 4 }, client_gone);
 }
 
+static int
+sleeps_long(PGconn *conn, void *arg)
+{
+	(void)arg;
+	PQclear(PQexec(conn, "SELECT pg_sleep(30)"));
+	return 0;
+}
+
 /* Waits as libpq does, blind to everything else, and does not give up. */
 static int
 stubborn(PGconn *conn, void *arg)
@@ -130,12 +138,22 @@ stubborn(PGconn *conn, void *arg)
 	return 0;
 }
 
+/* Begins its statement when the first cancel request has found nothing to cancel. */
 static int
-sleeps_long(PGconn *conn, void *arg)
+sleeps_late(PGconn *conn, void *arg)
 {
-	(void)arg;
-	PQclear(PQexec(conn, "SELECT pg_sleep(30)"));
-	return 0;
+	uint64_t cancels = counter(SPOUT__C_PG_CANCELS);
+
+	atomic_store((atomic_int *)arg, 1);
+	while (!spout_job_cancelled() || counter(SPOUT__C_PG_CANCELS) == cancels)
+		poll(NULL, 0, 1);
+	return sleeps_long(conn, NULL);
+}
+
+static void
+run_sleeps_late(void *arg)
+{
+	spout_pg_run(sleeps_late, arg);
 }
 
 static void
@@ -165,8 +183,14 @@ functions_end(void *arg)
 	wait_until(ending.gone);
 	CU_ASSERT(spout__clock_ms() - ending.started_ms < 1500);
 	CU_ASSERT_EQUAL(sessions("idle"), 1);
+	co = start(run_sleeps_late, &statements, 0, &ending);
+	wait_until(atomic_load(&statements) == 1);
+	spout__coroutine_cancel(co, -ECANCELED, "client gone");
+	wait_until(ending.gone);
+	CU_ASSERT(spout__clock_ms() - ending.started_ms < 1500);
+	CU_ASSERT_EQUAL(sessions("idle"), 1);
 	co = start(run_stubborn, &statements, 0, &ending);
-	wait_until(atomic_load(&statements) > 3);
+	wait_until(atomic_load(&statements) > 4);
 	spout__coroutine_cancel(co, -ECANCELED, "client gone");
 	wait_until(ending.left);
 	CU_ASSERT_FALSE(ending.gone);
