@@ -7,4 +7,5 @@ include tests/checks/module.mk
 
 # Whole folders: what runs against a build, and what tests read.
 dist_noinst_SCRIPTS += tests/run
-EXTRA_DIST += tests/integration tests/browser tests/valgrind.supp
+EXTRA_DIST += tests/integration tests/browser tests/quickstart \
+	tests/valgrind.supp

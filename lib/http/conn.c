@@ -19,8 +19,12 @@
 #define MAX_REQUESTS_PER_TURN 64
 /* An unread body up to this size is read and dropped to keep the connection. */
 #define DRAIN_MAX_BYTES 65536u
-#define LINGER_IDLE_MS 5000u
-#define LINGER_MAX_BYTES (1u << 20)
+/*
+ * What still comes behind the last response is read and dropped for this long, and this
+ * much: a proxy that meets a reset while it passes an upload on answers 502 instead.
+ */
+#define LINGER_MS 5000u
+#define LINGER_MAX_BYTES (64u << 20)
 #define RATE_GRACE_MS 5000u
 
 /* --- state and deadline ----------------------------------------------------------------- */
@@ -64,7 +68,7 @@ conn_set_state(struct spout__http_conn *conn, enum spout__conn_state state)
 	case SPOUT__CONN_LINGERING:
 		spout__conn_set_deadline(conn,
 		    spout__stream_unsent(&conn->stream) > 0 ? options->write_timeout_ms :
-							      LINGER_IDLE_MS);
+							      LINGER_MS);
 		break;
 	}
 	if (was_idle) {

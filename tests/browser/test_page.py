@@ -19,6 +19,8 @@ class Page(harness.TestCase):
     def load(self, with_database=True):
         env = {"DATABASE_URL": self.database.url} if with_database else {}
         server = self.start("--processes", "1", env=env)
+        self.addCleanup(self.browser.open, "about:blank")  # before the server stops
+        self.browser.console()  # what an earlier test has left there
         self.browser.open(server.url + "/")
         return server
 

@@ -61,6 +61,15 @@ def until(condition, seconds=10, what=None):
         pause = min(pause * 2, 0.02)
 
 
+def exists(pid):
+    """Whether a process runs; one that is dead and not yet waited for does not."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as stat:
+            return stat.read().rpartition(b") ")[2][:1] not in (b"Z", b"X")
+    except OSError:
+        return False
+
+
 def children(pid):
     """The direct children of a process, oldest first, without those that are dead."""
     found = []
@@ -95,19 +104,20 @@ def resident_kib(pid):
 class Program:
     """A child process whose output is collected line by line."""
 
-    def __init__(self, argv, name=None, env=None, cwd=None):
-        self.name = name or os.path.basename(argv[0])
+    def __init__(self, argv, env=None, controlling_terminal=None):
+        self.name = os.path.basename(argv[0])
         self.argv = argv
         self.lines = []
         self.changed = threading.Condition()
         self.ended = False
         # It must not outlive a runner that was killed.
-        guard = []
-        if shutil.which("setpriv"):
-            guard = ["setpriv", "--pdeathsig", "TERM", "--"]
+        guard = ["setpriv", "--pdeathsig", "TERM", "--"]
+        stdin = subprocess.DEVNULL
+        if controlling_terminal is not None:
+            guard, stdin = ["setsid", "--ctty"] + guard, controlling_terminal
         self.process = subprocess.Popen(
-            guard + argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, env=env, cwd=cwd)
+            guard + argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env=env)
         self.pid = self.process.pid
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
@@ -184,7 +194,8 @@ class Program:
 class Server(Program):
     """
     A program made with spout_main(), listening. `listen` are the values of --listen;
-    address (host, port) or (path) is the first. url is None for a unix socket.
+    address, (host, port) or a path, is the first of them; admin is that of --admin, or
+    None. url is None for a unix socket.
     """
 
     def __init__(self, *args, program=DEMO, listen=("127.0.0.1:0",), env=None, ready=30,
@@ -195,7 +206,7 @@ class Server(Program):
         self.expect_status = expect_status
         super().__init__(argv + list(args), env=clean_environment(env or {}))
         try:
-            self._find_addresses(len(listen), ready)
+            self._find_addresses(len(listen) + ("--admin" in args), ready)
         except Broken:
             self.kill()
             raise

@@ -100,7 +100,8 @@ def start_haproxy(test, upstream, replace=None):
     """HAProxy with deploy/haproxy.cfg in front of (host, port); stopped with the test."""
     folder, port = test.folder(), free_port()
     changes = {"127.0.0.1:8888": "%s:%d" % upstream,
-               "bind :80": "bind 127.0.0.1:%d" % port}
+               "bind :80": "bind 127.0.0.1:%d" % port,
+               "maxconn 20000": "maxconn 500"}  # needs two descriptors for each
     changes.update(replace or {})
     with open(folder + "/haproxy.cfg", "w") as file:
         file.write(configuration("haproxy.cfg", changes))

@@ -77,7 +77,7 @@ class Proxied(harness.TestCase):
         seen = {}
         for _ in range(times):
             with proxy.connect() as client:
-                client.send_request("POST", "/upload", [("Content-Length", str(3 << 20))])
+                client.send_request("POST", "/echo", [("Content-Length", str(3 << 20))])
                 sender = threading.Thread(
                     target=send_ignoring_errors, args=(client, 3 << 20))
                 sender.start()
