@@ -101,7 +101,7 @@ reserve(uint64_t need, uint64_t *ret_at)
 
 	do {
 		end = atomic_load_explicit(&tail, memory_order_acquire) +
-		      SPOUT__LOG_RING_BYTES;
+		    SPOUT__LOG_RING_BYTES;
 		at = atomic_load_explicit(&head, memory_order_acquire);
 		if (at + need > end)
 			return false;
@@ -225,6 +225,12 @@ tell_dropped(void)
 		atomic_store_explicit(&dropped_told, n, memory_order_relaxed);
 }
 
+static uint32_t
+len_at(uint64_t at)
+{
+	return atomic_load_explicit(&record_at(at)->len, memory_order_acquire);
+}
+
 /* Write what is queued. The caller holds `consuming`. Returns whether there was any. */
 static bool
 consume(void)
@@ -232,8 +238,7 @@ consume(void)
 	uint64_t at = atomic_load_explicit(&tail, memory_order_relaxed), start = at;
 	uint32_t len;
 
-	while ((len = atomic_load_explicit(&record_at(at)->len, memory_order_acquire)) !=
-	       0) {
+	while ((len = len_at(at)) != 0) {
 		batch_add(record_at(at)->fd, at + sizeof(struct record), len);
 		clear(at, record_size(len));
 		at += record_size(len);

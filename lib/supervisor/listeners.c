@@ -151,8 +151,9 @@ open_unix(struct spout__listener *l, unsigned mode)
 	if (fd < 0)
 		return -errno;
 	old = umask(0777 & ~mode); /* never more open than asked, not even for a moment */
-	rc = bind(fd, (struct sockaddr *)&l->address.addr, l->address.len) < 0 ? -errno
-	                                                                       : 0;
+	rc = bind(fd, (struct sockaddr *)&l->address.addr, l->address.len);
+	if (rc < 0)
+		rc = -errno;
 	umask(old);
 	if (rc == 0 && lstat(path, &st) == 0) {
 		l->owns_path = true;

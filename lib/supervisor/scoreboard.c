@@ -21,7 +21,7 @@ static size_t
 board_size(unsigned n_slots)
 {
 	return sizeof(struct spout__scoreboard) +
-	       n_slots * sizeof(struct spout__scoreboard_slot);
+	    n_slots * sizeof(struct spout__scoreboard_slot);
 }
 
 struct spout__scoreboard *

@@ -308,7 +308,7 @@ spout__slot_reaped(struct spout__supervisor *sup, struct spout__slot *slot, int 
 {
 	struct spout__scoreboard_slot *score = score_of(sup, slot);
 	bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
-	             slot->state == SPOUT__WORKER_DRAINING;
+	    slot->state == SPOUT__WORKER_DRAINING;
 	int pid = (int)slot->pid;
 	enum spout__death cause;
 	char why[384];

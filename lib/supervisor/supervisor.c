@@ -63,7 +63,7 @@ spout__supervisor_note_death(struct spout__supervisor *sup)
 
 	*at = sup->now_ms;
 	return sup->n_deaths > sup->o.restart_budget &&
-	       sup->now_ms - oldest < sup->o.restart_window_ms;
+	    sup->now_ms - oldest < sup->o.restart_window_ms;
 }
 
 /* --- signals --------------------------------------------------------------------- */

@@ -410,7 +410,7 @@ inherit_in_child(int fd, bool is_listener)
 		return 2;
 	if (spout__listeners_open(&ls, NULL, 0, 4, why) < 0)
 		return strstr(why, "not a listening socket") != NULL && !is_listener ? 0
-		                                                                     : 3;
+										     : 3;
 	if (!is_listener)
 		return 4;
 	if (ls.n != 1 || ls.items->mode != SPOUT__LISTEN_SHARED ||

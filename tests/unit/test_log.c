@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
 #include <pthread.h>
 #include <regex.h>
 #include <signal.h>
@@ -18,6 +19,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/stats.h"
+
+/* ThreadSanitizer refuses threads in the child of a process that has some. */
+const char *__tsan_default_options(void) __attribute__((visibility("default")));
+const char *
+__tsan_default_options(void)
+{
+	return "die_after_fork=0";
+}
 
 static int pipe_fds[2];
 static struct spout__log_options before;
@@ -85,8 +94,9 @@ text_line_has_time_level_process_and_request(void)
 	CU_ASSERT_EQUAL(errno, ENOENT);
 	spout__log_request_id = NULL;
 	text = log_collected(NULL);
-	CU_ASSERT(matches(text, "^" STAMP " INFO worker 0\\[[0-9]+\\]: hello 7\n" STAMP
-				" WARNING worker 0\\[[0-9]+\\] req=5f1c: inside\n$"));
+	CU_ASSERT(matches(text,
+	    "^" STAMP " INFO worker 0\\[[0-9]+\\]: hello 7\n" STAMP
+	    " WARNING worker 0\\[[0-9]+\\] req=5f1c: inside\n$"));
 	free(text);
 }
 
@@ -259,6 +269,26 @@ lines_of_each_thread_keep_their_order(void)
 	free(text);
 }
 
+static void
+idle_writer_is_woken_by_a_line(void)
+{
+	int i;
+
+	log_into_pipe(SPOUT__LOG_TEXT);
+	CU_ASSERT_EQUAL(spout__log_start(), 0);
+	for (i = 0; i < 20; i++) {
+		struct pollfd p = { .fd = pipe_fds[0], .events = POLLIN };
+		char text[256];
+
+		poll(NULL, 0, i); /* from awake to fast asleep */
+		spout_info("wake %d", i);
+		CU_ASSERT_EQUAL_FATAL(poll(&p, 1, 5000), 1);
+		CU_ASSERT(read(pipe_fds[0], text, sizeof(text)) > 0);
+	}
+	spout__log_stop();
+	free(log_collected(NULL));
+}
+
 static uint64_t
 dropped_count(void)
 {
@@ -415,6 +445,7 @@ static const struct unit_test log_tests[] = {
 	UNIT_TEST(long_message_is_cut_and_stays_one_valid_line),
 	UNIT_TEST(raw_line_goes_out_as_it_is),
 	UNIT_TEST(lines_of_each_thread_keep_their_order),
+	UNIT_TEST(idle_writer_is_woken_by_a_line),
 	UNIT_TEST(full_ring_drops_counts_and_tells),
 	UNIT_TEST(stop_is_bounded_when_nobody_reads),
 	UNIT_TEST(closed_reader_does_not_kill_or_block),
