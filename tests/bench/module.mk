@@ -4,3 +4,9 @@ noinst_PROGRAMS += tests/bench/executor
 tests_bench_executor_SOURCES = %D%/bench.c %D%/bench.h %D%/executor.c \
 	%D%/pingpong.c %D%/pingpong.h
 tests_bench_executor_LDADD = lib/libspout-all.la
+
+noinst_PROGRAMS += tests/bench/floor tests/bench/load
+tests_bench_floor_SOURCES = %D%/floor.c
+tests_bench_floor_LDADD = $(EVENT_LIBS)
+tests_bench_load_SOURCES = %D%/load.c
+dist_noinst_SCRIPTS += %D%/http
