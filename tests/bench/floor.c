@@ -4,6 +4,8 @@
  * empty line it reads. No parsing, no limits, no time-outs: what the kernel and the loop
  * cost by themselves. Usage: floor PORT
  */
+#include "config.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -10,6 +10,8 @@
  * --once opens a connection for each request. Prints one line of JSON; latencies in ms.
  * Exit status 0 when no request failed. One thread, epoll, HTTP/1.1 with Content-Length.
  */
+#include "config.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
