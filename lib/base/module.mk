@@ -8,5 +8,6 @@ lib_libspout_all_la_SOURCES += \
 	%D%/list.h \
 	%D%/log.c %D%/log.h \
 	%D%/log_ring.c %D%/log_ring.h \
-	%D%/stats.c %D%/stats.h
+	%D%/stats.c %D%/stats.h \
+	%D%/text.c %D%/text.h
 spoutinclude_HEADERS += lib/include/spout/spout.h lib/include/spout/types.h lib/include/spout/log.h

@@ -1,2 +1,17 @@
 # SPDX-License-Identifier: MIT
+lib_libspout_all_la_SOURCES += \
+	%D%/access_log.c %D%/access_log.h \
+	%D%/args.c %D%/args.h \
+	%D%/args_parse.c \
+	%D%/escape.c \
+	%D%/failure.c \
+	%D%/health.c \
+	%D%/json.c %D%/json.h \
+	%D%/page.c %D%/page.h \
+	%D%/request.c %D%/request.h \
+	%D%/response.c \
+	%D%/router.c %D%/router.h \
+	%D%/router_build.c %D%/router_tree.h \
+	%D%/status.c %D%/status.h \
+	%D%/web.c %D%/web.h
 spoutinclude_HEADERS += lib/include/spout/web.h

@@ -63,4 +63,22 @@ tests_unit_test_pg_pool_SOURCES = tests/unit/test_pg_pool.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
 tests_unit_test_pg_pool_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_pg_pool_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
+
+check_PROGRAMS += tests/unit/test_router
+tests_unit_test_router_SOURCES = tests/unit/test_router.c $(UNIT_SOURCES)
+tests_unit_test_router_LDADD = $(UNIT_LIBS)
+
+WEB_CLIENT = tests/unit/web_client.c tests/unit/web_client.h
+check_PROGRAMS += tests/unit/test_web
+tests_unit_test_web_SOURCES = tests/unit/test_web.c $(WEB_CLIENT) $(UNIT_SOURCES)
+tests_unit_test_web_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
+
+check_PROGRAMS += tests/unit/test_web_answers
+tests_unit_test_web_answers_SOURCES = tests/unit/test_web_answers.c $(WEB_CLIENT) \
+	$(UNIT_SOURCES)
+tests_unit_test_web_answers_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
+
+check_PROGRAMS += tests/unit/test_web_parts
+tests_unit_test_web_parts_SOURCES = tests/unit/test_web_parts.c $(UNIT_SOURCES)
+tests_unit_test_web_parts_LDADD = $(UNIT_LIBS)
 endif

@@ -48,10 +48,10 @@ enum {
  *     /files/{path...}    the rest, perhaps empty: spout_path(req, "path")
  *
  * A fixed segment wins over a parameter, a parameter over a rest. Segments are compared
- * and handed out percent-decoded once, after the path was split at its slashes: "%2F" stays
- * inside a segment. A rest refuses "%2F" and ".." with 400, since it will be split again.
- * An unknown path answers 404, a known one with another method 405 with Allow; HEAD is
- * served by GET and OPTIONS answers itself unless the table says otherwise.
+ * and handed out percent-decoded once, after the path was split at its slashes: "%2F"
+ * stays inside a segment. A rest refuses "%2F" and ".." with 400, since it will be split
+ * again. An unknown path answers 404, a known one with another method 405 with Allow;
+ * HEAD is served by GET and OPTIONS answers itself unless the table says otherwise.
  * Two rows for one method and pattern are an error when the program starts.
  */
 struct spout_route {
@@ -59,7 +59,7 @@ struct spout_route {
 	spout_handler_fn handler;
 	unsigned methods;         /* SPOUT_METHOD_… */
 	bool stream_body;         /* start after the head; read with spout_body_read() */
-	bool half_close;          /* a client that has shut its sending side is still there */
+	bool half_close;          /* a client that shut its sending side is still there */
 	uint64_t timeout_ms;      /* deadline of the request [the app's] */
 	uint64_t body_timeout_ms; /* between two pieces of the body [the server's] */
 	uint64_t max_body_bytes;  /* more: 413 [the app's] */
@@ -82,9 +82,9 @@ struct spout_route {
 /** Something done again and again in each worker, each time with a scope of its own. */
 struct spout_periodic_task {
 	const char *name;         /* for the log; NULL ends the table */
-	void (*run)(struct spout_app *app); /* a coroutine: may wait, a failure is logged */
-	uint64_t every_ms;        /* fixed cadence; a round that still runs skips the next */
-	double jitter;            /* 0 to 1: varies each interval, half down and half up */
+	void (*run)(struct spout_app *app); /* a coroutine; a failure is logged */
+	uint64_t every_ms;        /* fixed; a round that still runs skips the next */
+	double jitter;            /* 0 to 1: varies each interval, half down, half up */
 	uint64_t timeout_ms;      /* deadline of a round [none] */
 };
 
@@ -104,7 +104,7 @@ struct spout_app {
 	const char *version;      /* for --version */
 	const char *description;  /* for --help: one line */
 	const struct spout_route *routes; /* ended by SPOUT_END */
-	const struct spout_option *options; /* its own options, or NULL (spout/option.h) */
+	const struct spout_option *options; /* its own (spout/option.h), or NULL */
 	const struct spout_periodic_task *periodic_tasks; /* or NULL */
 	const struct spout_readiness *readiness; /* or NULL */
 	void *data;               /* whatever it likes: spout_app_data(req) */
@@ -117,7 +117,7 @@ struct spout_app {
 	/* In each worker, as a coroutine, when the last request has been answered. */
 	void (*on_worker_stop)(struct spout_app *app);
 
-	/* Defaults for routes that say nothing; 0: what the options of the program say. */
+	/* Defaults for routes that say nothing; 0: what the program's options say. */
 	uint64_t request_timeout_ms;
 	uint64_t max_body_bytes;
 };
@@ -131,11 +131,11 @@ SPOUT_API const void *spout_route_data(const struct spout_request *req);
 
 /** "GET" … */
 SPOUT_API const char *spout_request_method(const struct spout_request *req);
-/** As the client sent them, still encoded: "/users/7?page=2", "/users/7", "page=2" or "". */
+/** As the client sent it, still encoded: "/users/7?page=2", "/users/7", "page=2". */
 SPOUT_API const char *spout_request_target(struct spout_request *req);
 SPOUT_API const char *spout_request_path(struct spout_request *req);
 SPOUT_API const char *spout_request_query(struct spout_request *req);
-/** The host the client asked for, with its port if it named one; "" in HTTP/1.0 without. */
+/** The host the client asked for, with its port if it named one; in HTTP/1.0 maybe "". */
 SPOUT_API const char *spout_request_host(struct spout_request *req);
 /** The text that finds this request in the log: the client's X-Request-Id, or our own. */
 SPOUT_API const char *spout_request_id(const struct spout_request *req);
@@ -150,10 +150,10 @@ SPOUT_API bool spout_header_at(const struct spout_request *req, unsigned i,
 SPOUT_API int64_t spout_now(void);
 
 /*
- * Arguments. Text is percent-decoded, valid UTF-8, without NUL; anything else answers 400.
- * spout_arg() looks into the query, then into the form (a body of type
- * application/x-www-form-urlencoded); of several arguments of one name the last counts.
- * Malformed or out of range answers 400 naming the field.
+ * Arguments. Text is percent-decoded, valid UTF-8, without NUL; anything else answers
+ * 400. spout_arg() looks into the form (a body of type
+ * application/x-www-form-urlencoded), then into the query; of several arguments of one
+ * name the last counts. Malformed or out of range answers 400 naming the field.
  */
 
 /** A parameter of the route's pattern. */
@@ -202,39 +202,44 @@ SPOUT_API double spout_arg_double_in(struct spout_request *req, const char *name
 SPOUT_API double spout_require_arg_double_in(struct spout_request *req, const char *name,
     const struct spout_double_range *range);
 /** 1, true, yes, on; 0, false, no, off; anything else is 400. */
-SPOUT_API bool spout_arg_bool(struct spout_request *req, const char *name, bool otherwise);
+SPOUT_API bool spout_arg_bool(struct spout_request *req, const char *name,
+    bool otherwise);
 SPOUT_API bool spout_require_arg_bool(struct spout_request *req, const char *name);
 
 /** The whole body; empty for a route with .stream_body. */
 SPOUT_API struct spout_slice spout_body(const struct spout_request *req);
 /**
- * The next piece of the body of a route with .stream_body, valid until the next call; empty
- * at the end. Suspends; leaves when the body is malformed, too large or late.
+ * The next piece of the body, valid until the next call; empty at the end. Suspends in a
+ * route with .stream_body; leaves when the body is malformed, too large or late.
  */
 SPOUT_API struct spout_slice spout_body_read(struct spout_request *req);
-/** The body as JSON (jansson); belongs to the request. Malformed JSON answers 400. */
+/**
+ * The body as JSON (jansson); belongs to the request. Malformed JSON, a name twice in one
+ * object, or nesting deeper than 100 answers 400.
+ */
 SPOUT_API struct json_t *spout_body_json(struct spout_request *req);
 
-/* --- the response ---------------------------------------------------------------------- */
+/* --- the response --------------------------------------------------------------- */
 
 /** Status of the response [200], 200 to 599. 0 or -EINVAL. */
 SPOUT_API int spout_set_status(struct spout_request *req, int status);
 /**
  * Set a header field (replacing all of that name), or add one more. Copies. Content-Type
- * is text/html; charset=UTF-8 unless it is set. 0 or -EINVAL (reserved name, head sent).
- * A control character in the value, or a name that is no token, ends the handler with 500.
+ * is text/html; charset=UTF-8 unless it is set. 0, or -EINVAL when the head has been
+ * sent. A control character in the value, a name that is no token, or one that is the
+ * server's (Connection, Date, Transfer-Encoding) ends the handler with 500.
  */
 SPOUT_API int spout_set_header(struct spout_request *req, const char *name,
     const char *value);
 SPOUT_API int spout_add_header(struct spout_request *req, const char *name,
     const char *value);
 /**
- * Append to the body. Copies. Buffered to 64 KiB, beyond that sent in chunks; suspends while
- * the client is slow. The plain forms leave when the client is gone.
+ * Append to the body. Copies. Buffered to 64 KiB, beyond that sent in chunks; suspends
+ * while the client is slow. The plain forms leave when the client is gone.
  */
 SPOUT_API void spout_write(struct spout_request *req, const void *data, size_t len);
-SPOUT_API SPOUT_MUST_CHECK int spout_try_write(struct spout_request *req, const void *data,
-    size_t len);
+SPOUT_API SPOUT_MUST_CHECK int spout_try_write(struct spout_request *req,
+    const void *data, size_t len);
 SPOUT_API void spout_write_text(struct spout_request *req, const char *text);
 SPOUT_API void spout_printf(struct spout_request *req, const char *fmt, ...)
     SPOUT_PRINTF(2, 3);
@@ -246,13 +251,13 @@ SPOUT_API void spout_flush(struct spout_request *req);
 SPOUT_API void spout_plain(struct spout_request *req, const char *text);
 /** Answer with JSON: sets the Content-Type, appends. Takes the reference. */
 SPOUT_API void spout_json(struct spout_request *req, struct json_t *value);
-/** The same from a format of jansson's json_pack(): spout_json_pack(req, "{s:i}", "n", 1). */
+/** The same from a format of json_pack(): spout_json_pack(req, "{s:i}", "n", 1). */
 SPOUT_API void spout_json_pack(struct spout_request *req, const char *fmt, ...);
 /**
- * Answer with Location: `url` (absolute or a path, already encoded; a control character or
- * space ends the handler with 500) and status 301, 302, 303, 307 or 308 (0: 302).
+ * Answer with Location: `url` (absolute or a path, already encoded; a control character
+ * or space ends the handler with 500) and status 301, 302, 303, 307 or 308 (0: 302).
  */
-SPOUT_API int spout_redirect(struct spout_request *req, const char *url, int status);
+SPOUT_API void spout_redirect(struct spout_request *req, const char *url, int status);
 /**
  * End the handler with an error page of that status (400 to 599). Up to 499 the text is
  * shown to the client, escaped; from 500 on it goes to the log only. What was buffered is

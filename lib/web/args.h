@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Arguments in application/x-www-form-urlencoded form: a query or a form's body. The
+ * parsing here is pure; the getters in args.c work on a request.
+ */
+#ifndef SPOUT_WEB_ARGS_H
+#define SPOUT_WEB_ARGS_H
+
+#include <spout/types.h>
+
+/** Most arguments in one query or form. */
+#define SPOUT__ARGS_MAX 1000u
+
+struct spout__arg {
+	const char *name, *value; /* decoded, NUL-terminated */
+};
+
+struct spout__args {
+	unsigned n;
+	struct spout__arg list[];
+};
+
+/** How many arguments the text may hold: room to bring. */
+size_t spout__args_count(struct spout_slice text);
+/**
+ * Parse into `args`, which has room for spout__args_count(); `room` has text.len + 1
+ * bytes. Returns 0, or -EBADMSG with `*ret_bad` the argument, as sent, that is malformed.
+ */
+int spout__args_parse(struct spout_slice text, char *room, struct spout__args *args,
+    struct spout_slice *ret_bad);
+/** The last value of that name, or NULL. */
+const char *spout__args_get(const struct spout__args *args, const char *name);
+
+/** Decimal digits, perhaps a '-' before them, nothing else. 0, -EBADMSG or -ERANGE. */
+int spout__parse_int(const char *text, int64_t *ret_value);
+/** A finite decimal number with '.', whatever the locale. 0 or -EBADMSG. */
+int spout__parse_double(const char *text, double *ret_value);
+/** 1 true yes on, 0 false no off (any case). 0 or -EBADMSG. */
+int spout__parse_bool(const char *text, bool *ret_value);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Error pages: a small page of HTML, or JSON for a client that prefers it. All text is
+ * escaped here. Pure.
+ */
+#ifndef SPOUT_WEB_PAGE_H
+#define SPOUT_WEB_PAGE_H
+
+#include <spout/types.h>
+
+#include "base/buffer.h"
+
+/** Most bytes of an error page. */
+#define SPOUT__PAGE_MAX_BYTES 16384u
+
+struct spout__page {
+	int status;
+	const char *message;    /* for the client; "" or NULL: the status says it all */
+	const char *request_id; /* NULL: none */
+	bool json;
+};
+
+/** Append the page. Returns 0, -EMSGSIZE or -ENOMEM. */
+int spout__page_write(const struct spout__page *page, struct spout__buffer *to);
+const char *spout__page_content_type(const struct spout__page *page);
+/**
+ * Does a client with this Accept header (data NULL: none) rather have JSON than HTML
+ * (RFC 9110 12.5.1)? HTML wins a tie unless only JSON is named.
+ */
+bool spout__accept_prefers_json(struct spout_slice accept);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The request, as the files of this folder see it.
+ *
+ * It lies in the memory of the handler's scope, made when the head is there, and so do
+ * the texts that the handler asks for.
+ */
+#ifndef SPOUT_WEB_REQUEST_H
+#define SPOUT_WEB_REQUEST_H
+
+#include "base/list.h"
+#include "http/server.h"
+#include "web/access_log.h"
+#include "web/args.h"
+#include "web/web.h"
+
+#define SPOUT__REQUEST_ID_MAX 64
+
+struct spout_request {
+	struct spout__web *web;
+	struct spout__http_exchange *ex;
+	const struct spout__http_head *head;
+	const struct spout_route *route;
+	struct spout__args *query, *form; /* parsed on first use, in the scope */
+	uint64_t written;              /* body bytes handed to the connection */
+	bool send_id;                  /* X-Request-Id: the client's own, or an error */
+	bool body_read;                /* a buffered body was handed out as a piece */
+	bool content_type_set;
+	bool defaults_set;             /* Server and Content-Type are in the head */
+	bool finished;                 /* the handler has ended: no more writing */
+	bool client_gone, cut;         /* for the access log */
+	struct spout__match match;
+	char id[SPOUT__REQUEST_ID_MAX + 1];
+};
+
+struct spout__web_check {
+	struct spout__list link;
+	const char *name;
+	spout_fn check;
+	void *arg;
+};
+
+struct spout__web {
+	struct spout_loop *loop;
+	struct spout_app *app;
+	struct spout__router *router;
+	struct spout__access_log access_log;
+	struct spout__list checks;
+	const char *unready;           /* why; NULL: ready */
+	char next_id[SPOUT__REQUEST_ID_MAX + 1]; /* the id of the next request */
+};
+
+/** Make the request of an exchange in its scope; NULL when out of memory. */
+struct spout_request *spout__request_new(struct spout__web *web,
+    struct spout__http_exchange *ex, const struct spout__http_head *head);
+/** Set its id: the client's if that is sane, else the next of ours. */
+void spout__request_set_id(struct spout_request *req);
+/** Begin the series of ids of this worker. */
+void spout__request_ids_init(struct spout__web *web);
+
+/** Add the fields that every response has and the handler has not set. */
+void spout__response_defaults(struct spout_request *req);
+/**
+ * Answer with the error page for how the handler ended, and log. On its stack; does not
+ * wait.
+ */
+void spout__failure_answer(struct spout_request *req,
+    const struct spout__outcome *outcome);
+/** The library's own routes, ended by SPOUT_END. */
+extern const struct spout_route spout__health_routes[];
+
+#endif

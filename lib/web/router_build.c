@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Router, the building half: checks each row of a table and hangs it into the tree. Runs
+ * when the program starts; every mistake in a table is a text that names the row.
+ */
+#include "config.h"
+
+#include "web/router_tree.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+
+#define ALL_METHODS ((1u << SPOUT__HTTP_N_METHODS) - 1)
+
+_Static_assert(SPOUT_METHOD_GET == 1 << SPOUT__HTTP_GET &&
+	SPOUT_METHOD_HEAD == 1 << SPOUT__HTTP_HEAD &&
+	SPOUT_METHOD_POST == 1 << SPOUT__HTTP_POST &&
+	SPOUT_METHOD_PUT == 1 << SPOUT__HTTP_PUT &&
+	SPOUT_METHOD_PATCH == 1 << SPOUT__HTTP_PATCH &&
+	SPOUT_METHOD_DELETE == 1 << SPOUT__HTTP_DELETE &&
+	SPOUT_METHOD_OPTIONS == 1 << SPOUT__HTTP_OPTIONS,
+    "method bits and method numbers go together");
+
+enum segment_kind { FIXED, PARAM, REST, MALFORMED };
+
+struct builder {
+	struct spout__router *router;
+	const struct spout_route *route;
+	char *why;
+	bool yield;
+};
+
+static int SPOUT_PRINTF(3, 4)
+refuse(struct builder *b, int error, const char *fmt, ...)
+{
+	char methods[SPOUT__ALLOW_SIZE];
+	va_list ap;
+	int n;
+
+	spout__router_allow(b->route->methods & ALL_METHODS, methods);
+	n = snprintf(
+	    b->why, SPOUT__ROUTER_WHY_SIZE, "route %s %s: ", methods, b->route->pattern);
+	if (n < 0 || n >= SPOUT__ROUTER_WHY_SIZE)
+		return error;
+	va_start(ap, fmt);
+	vsnprintf(b->why + n, SPOUT__ROUTER_WHY_SIZE - (size_t)n, fmt, ap);
+	va_end(ap);
+	return error;
+}
+
+/* --- patterns ----------------------------------------------------------------------- */
+
+static bool
+name_valid(struct spout_slice name)
+{
+	size_t i;
+
+	for (i = 0; i < name.len; i++) {
+		char c = name.data[i], letter = (char)(c | 0x20);
+
+		if (!(letter >= 'a' && letter <= 'z') && c != '_' &&
+		    !(i > 0 && c >= '0' && c <= '9'))
+			return false;
+	}
+	return name.len > 0;
+}
+
+/* What a segment of a pattern is; `*ret_name` is the name of a parameter or a rest. */
+static enum segment_kind
+segment_kind(struct spout_slice s, struct spout_slice *ret_name)
+{
+	enum segment_kind kind = PARAM;
+
+	if (memchr(s.data, '{', s.len) == NULL && memchr(s.data, '}', s.len) == NULL)
+		return FIXED;
+	if (s.len < 3 || s.data[0] != '{' || s.data[s.len - 1] != '}')
+		return MALFORMED;
+	*ret_name = spout_slice_of(s.data + 1, s.len - 2);
+	if (ret_name->len > 3 &&
+	    memcmp(ret_name->data + ret_name->len - 3, "...", 3) == 0) {
+		ret_name->len -= 3;
+		kind = REST;
+	}
+	return name_valid(*ret_name) ? kind : MALFORMED;
+}
+
+static int
+check_row(struct builder *b)
+{
+	const struct spout_route *route = b->route;
+	size_t len = strlen(route->pattern);
+
+	if (route->pattern[0] != '/')
+		return refuse(b, -EINVAL, "a pattern begins with '/'");
+	if (route->handler == NULL)
+		return refuse(b, -EINVAL, "no handler");
+	if (route->methods == 0 || (route->methods & ~ALL_METHODS) != 0)
+		return refuse(b, -EINVAL, "no method, or an unknown one");
+	if (strpbrk(route->pattern, "%?#") != NULL ||
+	    !spout__utf8_valid(route->pattern, len))
+		return refuse(
+		    b, -EINVAL, "a pattern is a decoded path: no '%%', '?' or '#'");
+	return 0;
+}
+
+static int
+add_name(struct builder *b, struct spout__endpoint *endpoint, struct spout_slice name)
+{
+	unsigned i;
+
+	if (endpoint->n_params == SPOUT__ROUTE_MAX_PARAMS)
+		return refuse(
+		    b, -EINVAL, "more than %d parameters", SPOUT__ROUTE_MAX_PARAMS);
+	for (i = 0; i < endpoint->n_params; i++)
+		if (spout__segment_compare(endpoint->names[i], name) == 0)
+			return refuse(b, -EINVAL, "two parameters named \"%.*s\"",
+			    (int)name.len, name.data);
+	endpoint->names[endpoint->n_params++] = name;
+	return 0;
+}
+
+/* --- the tree ------------------------------------------------------------------- */
+
+static struct spout__route_node *
+only_child(struct spout__route_node **slot)
+{
+	if (*slot == NULL)
+		*slot = calloc(1, sizeof(**slot));
+	return *slot;
+}
+
+/* The fixed child of that name, made in its place if it is not there; NULL: no memory. */
+static struct spout__route_node *
+fixed_child(struct spout__route_node *node, struct spout_slice segment)
+{
+	struct spout__route_node **grown, *child;
+	unsigned at;
+
+	for (at = 0; at < node->n_fixed; at++) {
+		int order = spout__segment_compare(segment, node->fixed[at]->segment);
+
+		if (order == 0)
+			return node->fixed[at];
+		if (order < 0)
+			break;
+	}
+	grown = realloc(
+	    node->fixed, (node->n_fixed + 1) * sizeof(struct spout__route_node *));
+	if (grown == NULL)
+		return NULL;
+	node->fixed = grown;
+	child = calloc(1, sizeof(*child));
+	if (child == NULL)
+		return NULL;
+	child->segment = segment;
+	memmove(grown + at + 1, grown + at,
+	    (node->n_fixed - at) * sizeof(struct spout__route_node *));
+	grown[at] = child;
+	node->n_fixed++;
+	return child;
+}
+
+/* One step down the tree; `*node` is moved. */
+static int
+descend(struct builder *b, struct spout__endpoint *endpoint, struct spout_slice segment,
+    bool last, struct spout__route_node **node)
+{
+	struct spout_slice name;
+	enum segment_kind kind = segment_kind(segment, &name);
+	int rc = 0;
+
+	if (kind == MALFORMED)
+		return refuse(b, -EINVAL,
+		    "\"%.*s\" is neither a fixed segment nor {name} nor {name...}",
+		    (int)segment.len, segment.data);
+	if (kind == REST && !last)
+		return refuse(b, -EINVAL, "{%.*s...} is not the last segment",
+		    (int)name.len, name.data);
+	if (kind == FIXED) {
+		*node = fixed_child(*node, segment);
+	} else {
+		rc = add_name(b, endpoint, name);
+		*node = only_child(kind == PARAM ? &(*node)->param : &(*node)->rest);
+	}
+	return rc != 0 ? rc : *node == NULL ? -ENOMEM : 0;
+}
+
+/* Walk the pattern; the node where it ends. */
+static int
+walk(struct builder *b, struct spout__endpoint *endpoint,
+    struct spout__route_node **ret_node)
+{
+	struct spout__route_node *node = &b->router->root;
+	const char *at = b->route->pattern + 1;
+	unsigned depth = 0;
+
+	for (;;) {
+		size_t len = strcspn(at, "/");
+		int rc =
+		    descend(b, endpoint, spout_slice_of(at, len), at[len] == '\0', &node);
+
+		if (rc != 0)
+			return rc;
+		if (++depth > SPOUT__PATH_MAX_SEGMENTS)
+			return refuse(b, -EINVAL, "too many segments");
+		if (at[len] == '\0')
+			break;
+		at += len + 1;
+	}
+	*ret_node = node;
+	return 0;
+}
+
+/* Hang the row into its node, for each of its methods. */
+static int
+hang(struct builder *b, struct spout__route_node *node,
+    const struct spout__endpoint *endpoint)
+{
+	unsigned m, methods = b->route->methods;
+
+	for (m = 0; m < SPOUT__HTTP_N_METHODS; m++) {
+		const struct spout__endpoint *there = node->endpoints[m];
+
+		if ((methods & 1u << m) == 0)
+			continue;
+		/* HEAD served by a GET row makes room for a HEAD row. */
+		if (there != NULL && (there->route->methods & 1u << m) != 0) {
+			if (b->yield)
+				continue;
+			return refuse(
+			    b, -EEXIST, "the same as %s", there->route->pattern);
+		}
+		node->endpoints[m] = endpoint;
+		node->allow |= 1u << m;
+	}
+	if (node->endpoints[SPOUT__HTTP_HEAD] == NULL)
+		node->endpoints[SPOUT__HTTP_HEAD] = node->endpoints[SPOUT__HTTP_GET];
+	if (node->endpoints[SPOUT__HTTP_HEAD] != NULL)
+		node->allow |= SPOUT_METHOD_HEAD;
+	node->allow |= SPOUT_METHOD_OPTIONS;
+	return 0;
+}
+
+static int
+add_row(struct builder *b)
+{
+	struct spout__endpoint_block *block;
+	struct spout__route_node *node = NULL;
+	int rc = check_row(b);
+
+	if (rc != 0)
+		return rc;
+	block = calloc(1, sizeof(*block));
+	if (block == NULL)
+		return -ENOMEM;
+	block->next = b->router->blocks;
+	b->router->blocks = block;
+	block->endpoint.route = b->route;
+	rc = walk(b, &block->endpoint, &node);
+	return rc != 0 ? rc : hang(b, node, &block->endpoint);
+}
+
+struct spout__router *
+spout__router_new(void)
+{
+	return calloc(1, sizeof(struct spout__router));
+}
+
+int
+spout__router_add(struct spout__router *router, const struct spout_route *routes,
+    bool yield, char why[SPOUT__ROUTER_WHY_SIZE])
+{
+	struct builder b = { .router = router, .why = why, .yield = yield };
+	int rc = 0;
+
+	for (b.route = routes; rc == 0 && b.route != NULL && b.route->pattern != NULL;
+	     b.route++)
+		rc = add_row(&b);
+	if (rc == -ENOMEM)
+		snprintf(why, SPOUT__ROUTER_WHY_SIZE, "out of memory");
+	return rc;
+}
+
+static void
+release_node(struct spout__route_node *node)
+{
+	unsigned i;
+
+	for (i = 0; i < node->n_fixed; i++) {
+		release_node(node->fixed[i]);
+		free(node->fixed[i]);
+	}
+	free(node->fixed);
+	if (node->param != NULL)
+		release_node(node->param);
+	if (node->rest != NULL)
+		release_node(node->rest);
+	free(node->param);
+	free(node->rest);
+}
+
+void
+spout__router_free(struct spout__router *router)
+{
+	struct spout__endpoint_block *block;
+
+	if (router == NULL)
+		return;
+	while ((block = router->blocks) != NULL) {
+		router->blocks = block->next;
+		free(block);
+	}
+	release_node(&router->root);
+	free(router);
+}

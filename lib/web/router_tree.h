@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* The tree of the router, shared by router.c (matching) and router_build.c. */
+#ifndef SPOUT_WEB_ROUTER_TREE_H
+#define SPOUT_WEB_ROUTER_TREE_H
+
+#include "web/router.h"
+
+struct spout__route_node {
+	struct spout_slice segment;       /* of a fixed one, in the pattern */
+	struct spout__route_node **fixed; /* ordered by spout__segment_compare() */
+	unsigned n_fixed;
+	struct spout__route_node *param, *rest;
+	unsigned allow;                   /* methods answered here, SPOUT_METHOD_… */
+	const struct spout__endpoint *endpoints[SPOUT__HTTP_N_METHODS];
+};
+
+struct spout__endpoint_block {
+	struct spout__endpoint_block *next;
+	struct spout__endpoint endpoint;
+};
+
+struct spout__router {
+	struct spout__route_node root;
+	struct spout__endpoint_block *blocks; /* every endpoint, to free them */
+};
+
+/* By length first: most comparisons end there. */
+static inline int
+spout__segment_compare(struct spout_slice a, struct spout_slice b)
+{
+	if (a.len != b.len)
+		return a.len < b.len ? -1 : 1;
+	return memcmp(a.data, b.data, a.len);
+}
+
+#endif

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The web layer as the delegate of lib/http: picks the route when a head is there, runs
+ * the handler, answers when it fails, and accounts for the response when it is over.
+ */
+#include "config.h"
+
+#include "web/web.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "web/page.h"
+#include "web/request.h"
+#include "web/status.h"
+
+/* --- routes that are no rows of a table ----------------------------------------- */
+
+static void
+answer_not_found(struct spout_request *req)
+{
+	spout_fail(req, 404, "no such page");
+}
+
+static void
+answer_bad_path(struct spout_request *req)
+{
+	spout_fail(req, 400, "malformed path");
+}
+
+static void
+answer_bad_method(struct spout_request *req)
+{
+	spout_fail(req, 405, "%s is not allowed here", spout_request_method(req));
+}
+
+static void
+answer_options(struct spout_request *req)
+{
+	char allow[SPOUT__ALLOW_SIZE];
+
+	spout__router_allow(req->match.allow, allow);
+	spout_set_status(req, 204);
+	spout_set_header(req, "Allow", allow);
+}
+
+/* Started after the head: a body that nobody reads is not waited for. */
+static const struct spout_route not_found = { .handler = answer_not_found,
+	.stream_body = true };
+static const struct spout_route bad_path = { .handler = answer_bad_path,
+	.stream_body = true };
+static const struct spout_route bad_method = { .handler = answer_bad_method,
+	.stream_body = true };
+static const struct spout_route options_route = { .handler = answer_options,
+	.stream_body = true };
+
+#define EVERY_METHOD ((1u << SPOUT__HTTP_N_METHODS) - 1)
+
+/* --- a head is there ------------------------------------------------------------ */
+
+static const struct spout_route *
+find_route(struct spout_request *req, const struct spout__http_head *head)
+{
+	char *scratch = NULL;
+	int rc;
+
+	if (memchr(head->path.data, '%', head->path.len) != NULL) {
+		scratch = spout_alloc_in(spout__http_scope(req->ex), head->path.len);
+		if (scratch == NULL)
+			return NULL;
+	}
+	rc = spout__router_match(
+	    req->web->router, head->method, head->path, scratch, &req->match);
+	if (rc == 0)
+		return req->match.endpoint->route;
+	if (rc == -EPERM)
+		return head->method == SPOUT__HTTP_OPTIONS ? &options_route : &bad_method;
+	if (rc == -EBADMSG)
+		return &bad_path;
+	if (head->method == SPOUT__HTTP_OPTIONS && spout_slice_equal(head->path, "*")) {
+		req->match.allow = EVERY_METHOD;
+		return &options_route;
+	}
+	return &not_found;
+}
+
+static void
+run_handler(struct spout__http_exchange *ex, void *arg)
+{
+	struct spout_request *req = arg;
+
+	(void)ex;
+	req->route->handler(req);
+}
+
+static void
+run_without_memory(struct spout__http_exchange *ex, void *arg)
+{
+	(void)ex;
+	(void)arg;
+	spout__co_leave(-ENOMEM, 0, "out of memory");
+}
+
+static void
+fill_plan(const struct spout__web *web, const struct spout_route *route,
+    struct spout__http_plan *plan)
+{
+	const struct spout_app *app = web->app;
+
+	plan->stream_body = route->stream_body;
+	plan->half_close = route->half_close;
+	if (route->max_body_bytes != 0 || app->max_body_bytes != 0)
+		plan->max_body_bytes = route->max_body_bytes != 0 ? route->max_body_bytes
+								  : app->max_body_bytes;
+	if (route->timeout_ms != 0 || app->request_timeout_ms != 0)
+		plan->timeout_ms = route->timeout_ms != 0 ? route->timeout_ms
+							  : app->request_timeout_ms;
+	if (route->body_timeout_ms != 0)
+		plan->body_timeout_ms = route->body_timeout_ms;
+}
+
+static void
+on_head(void *ctx, struct spout__http_exchange *ex, const struct spout__http_head *head,
+    struct spout__http_plan *plan)
+{
+	struct spout__web *web = ctx;
+	struct spout_request *req = spout__request_new(web, ex, head);
+	struct spout_scope *scope = spout__http_scope(ex);
+
+	spout__http_set_data(ex, req);
+	if (req != NULL) {
+		spout__request_set_id(req);
+		scope->local = req;
+		scope->request_id = req->id;
+		req->route = find_route(req, head);
+	}
+	if (req == NULL || req->route == NULL) {
+		plan->run = run_without_memory;
+		plan->stream_body = true;
+		return;
+	}
+	plan->run = run_handler;
+	plan->arg = req;
+	fill_plan(web, req->route, plan);
+}
+
+/* --- the handler has ended ------------------------------------------------------ */
+
+/* Not even a request could be made: an answer without a page. */
+static void
+answer_without_memory(struct spout__http_exchange *ex)
+{
+	if (spout__http_reset(ex) != 0 || spout__http_set_status(ex, 503) != 0 ||
+	    spout__http_set_header(
+		ex, spout_slice("Retry-After"), spout_slice(SPOUT__RETRY_AFTER)) != 0)
+		spout__http_close_after(ex);
+}
+
+static void
+on_exit_handler(void *ctx, struct spout__http_exchange *ex,
+    const struct spout__outcome *outcome, bool client_gone)
+{
+	struct spout_request *req = spout__http_data(ex);
+
+	(void)ctx;
+	if (req == NULL) {
+		answer_without_memory(ex);
+		return;
+	}
+	req->client_gone = client_gone;
+	if (outcome->error != 0)
+		spout__failure_answer(req, outcome);
+	spout__response_defaults(req);
+	req->finished = true;
+}
+
+/* --- the response is over ------------------------------------------------------- */
+
+static void
+log_access(struct spout_request *req, int status)
+{
+	const struct spout__http_head *head = req->head;
+
+	spout__access_log_add(&req->web->access_log,
+	    &(struct spout__access_entry){ .peer = spout__http_peer(req->ex),
+		.method = spout_request_method(req),
+		.target = head->target,
+		.minor = head->minor,
+		.referer = spout__http_head_get(head, "Referer"),
+		.user_agent = spout__http_head_get(head, "User-Agent"),
+		.status = status,
+		.bytes = spout__http_bytes_sent(req->ex),
+		.duration_us = spout__http_duration_us(req->ex),
+		.request_id = req->id,
+		.cut = req->cut });
+}
+
+static void
+on_finish(void *ctx, struct spout__http_exchange *ex)
+{
+	struct spout__web *web = ctx;
+	struct spout_request *req = spout__http_data(ex);
+	int status = spout__http_status(ex);
+
+	if (req == NULL || web->access_log.fd < 0)
+		return;
+	if (req->client_gone && !spout__http_head_sent(ex))
+		status = SPOUT__STATUS_CLIENT_GONE;
+	log_access(req, status);
+}
+
+static void
+on_fault(void *ctx, enum spout__http_fault fault, const struct sockaddr *peer,
+    struct spout__buffer *body)
+{
+	const struct spout__http_fault_row *row = &spout__http_faults[fault];
+	struct spout__web *web = ctx;
+	char message[64];
+
+	snprintf(message, sizeof(message), "%s (%s)", row->word, row->section);
+	if (spout__page_write(
+		&(struct spout__page){ .status = row->status, .message = message },
+		body) != 0)
+		spout__buffer_clear(body);
+	spout__access_log_add(&web->access_log,
+	    &(struct spout__access_entry){
+		.peer = peer, .status = row->status, .bytes = body->len });
+}
+
+/* --- made and freed ------------------------------------------------------------- */
+
+/* The application's rows first: its own /healthz wins. */
+static int
+add_routes(struct spout__router *router, const struct spout_app *app,
+    char why[SPOUT__ROUTER_WHY_SIZE])
+{
+	int rc = spout__router_add(router, app->routes, false, why);
+
+	return rc != 0 ? rc : spout__router_add(router, spout__health_routes, true, why);
+}
+
+int
+spout__web_check(const struct spout_app *app, char why[SPOUT__ROUTER_WHY_SIZE])
+{
+	struct spout__router *router = spout__router_new();
+	int rc = -ENOMEM;
+
+	snprintf(why, SPOUT__ROUTER_WHY_SIZE, "out of memory");
+	if (router != NULL)
+		rc = add_routes(router, app, why);
+	spout__router_free(router);
+	return rc;
+}
+
+struct spout__web *
+spout__web_new(struct spout_loop *loop, struct spout_app *app,
+    const struct spout__web_options *options)
+{
+	struct spout__web *web = calloc(1, sizeof(*web));
+	char why[SPOUT__ROUTER_WHY_SIZE];
+	int rc = -ENOMEM;
+
+	if (web == NULL)
+		return NULL;
+	web->loop = loop;
+	web->app = app;
+	web->unready = "starting";
+	spout__list_init(&web->checks);
+	spout__request_ids_init(web);
+	spout__access_log_init(
+	    &web->access_log, options->access_log_fd, options->access_log_json);
+	web->router = spout__router_new();
+	if (web->router != NULL)
+		rc = add_routes(web->router, app, why);
+	if (rc == 0)
+		return web;
+	spout__web_free(web);
+	errno = -rc;
+	return NULL;
+}
+
+void
+spout__web_free(struct spout__web *web)
+{
+	struct spout__list *node;
+
+	if (web == NULL)
+		return;
+	while ((node = spout__list_pop(&web->checks)) != NULL)
+		free(spout__container_of(node, struct spout__web_check, link));
+	spout__access_log_release(&web->access_log);
+	spout__router_free(web->router);
+	free(web);
+}
+
+struct spout__http_delegate
+spout__web_delegate(struct spout__web *web)
+{
+	return (struct spout__http_delegate){ .on_head = on_head,
+		.on_exit = on_exit_handler,
+		.on_finish = on_finish,
+		.on_fault = on_fault,
+		.ctx = web };
+}
+
+void
+spout__web_set_unready(struct spout__web *web, const char *why)
+{
+	web->unready = why;
+}
+
+void
+spout__web_set_access_log(struct spout__web *web, int fd)
+{
+	web->access_log.fd = fd;
+}
+
+int
+spout__web_add_check(struct spout__web *web, const char *name, spout_fn check, void *arg)
+{
+	struct spout__web_check *node = calloc(1, sizeof(*node));
+
+	if (node == NULL)
+		return -ENOMEM;
+	*node = (struct spout__web_check){ .name = name, .check = check, .arg = arg };
+	spout__list_init(&node->link);
+	spout__list_push(&web->checks, &node->link);
+	return 0;
+}
