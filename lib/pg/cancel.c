@@ -47,7 +47,7 @@ earliest(struct spout__pg *pg)
 	struct spout__pg_cancel *cancel, *best = NULL;
 	struct spout__list *it;
 
-	spout__list_for_each (it, &pg->cancels) {
+	spout__list_for_each(it, &pg->cancels) {
 		cancel = spout__container_of(it, struct spout__pg_cancel, link);
 		if (best == NULL || cancel->at_ms < best->at_ms)
 			best = cancel;
@@ -166,8 +166,8 @@ spout__pg_cancel_settle(struct spout__pg_conn *conn, bool wait)
 	cancel = conn->cancel;
 	conn->cancel = NULL;
 	if (cancel != NULL) {
-		while (cancel->sending && pthread_cond_timedwait(&pg->cancel_settled,
-					      &pg->lock, &until) == 0)
+		while (cancel->sending &&
+		    pthread_cond_timedwait(&pg->cancel_settled, &pg->lock, &until) == 0)
 			continue;
 		spout__list_remove(&cancel->link);
 		settled = !cancel->sending && !cancel->failed;
@@ -204,7 +204,7 @@ spout__pg_cancel_stop(struct spout__pg *pg, uint64_t until_ms)
 	pg->canceller_stops = true;
 	pthread_cond_signal(&pg->cancel_wanted);
 	while (pg->canceller_runs && !pg->canceller_ended &&
-	       pthread_cond_timedwait(&pg->cancel_settled, &pg->lock, &until) == 0)
+	    pthread_cond_timedwait(&pg->cancel_settled, &pg->lock, &until) == 0)
 		continue;
 	ended = !pg->canceller_runs || pg->canceller_ended;
 	pthread_mutex_unlock(&pg->lock);

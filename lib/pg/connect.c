@@ -83,8 +83,8 @@ bool
 spout__pg_refused(const struct spout__pg_failure *failure)
 {
 	return strncmp(failure->sqlstate, "28", 2) == 0 ||
-	       strcmp(failure->sqlstate, "3D000") == 0 ||
-	       strcmp(failure->sqlstate, "42501") == 0;
+	    strcmp(failure->sqlstate, "3D000") == 0 ||
+	    strcmp(failure->sqlstate, "42501") == 0;
 }
 
 /* Poll as libpq asks until it is logged in. Returns 0 or -errno with the failure. */

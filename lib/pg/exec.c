@@ -46,13 +46,13 @@ spout__pg_wait(
 		timeout = -1;
 		if (until_ms != 0) {
 			now_ms = spout__clock_ms();
-			timeout = until_ms <= now_ms          ? 0
-			          : until_ms - now_ms > 60000 ? 60000
-			                                      : (int)(until_ms - now_ms);
+			timeout = until_ms <= now_ms    ? 0
+			    : until_ms - now_ms > 60000 ? 60000
+							: (int)(until_ms - now_ms);
 		}
 		r = poll(fds, 2, timeout);
 	} while ((r < 0 && errno == EINTR) ||
-		 (r == 0 && (until_ms == 0 || spout__clock_ms() < until_ms)));
+	    (r == 0 && (until_ms == 0 || spout__clock_ms() < until_ms)));
 	if (fds[1].revents != 0)
 		return -ECANCELED;
 	return r > 0 ? fds[0].revents : r;

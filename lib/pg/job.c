@@ -32,8 +32,8 @@ run_once(struct spout__pg_job *job, bool *ret_again)
 	if (conn == NULL)
 		return job->failure.error;
 	r = spout__pg_cancelled(job)
-	        ? spout__pg_fail(&conn->failure, -ECANCELED, "cancelled")
-	        : job->run(job, conn);
+	    ? spout__pg_fail(&conn->failure, -ECANCELED, "cancelled")
+	    : job->run(job, conn);
 	if (r < 0) {
 		job->failure = conn->failure;
 		*ret_again = conn->reused && conn->unsent;
@@ -181,8 +181,8 @@ spout__pg_submit(struct spout__pg_job *job, const char *name)
 		.on_done = on_job_done,
 		.on_cancel = on_job_cancel,
 		.deadline_ms = job->deadline_ms != 0 && job->deadline_ms < acquire_ms
-		                   ? job->deadline_ms
-		                   : acquire_ms };
+		    ? job->deadline_ms
+		    : acquire_ms };
 	error = spout__job_submit(spout_pool_get("db"), &job->job);
 	if (error != 0) {
 		spout__pg_fail(&job->failure, error, "%s", spout__job_refusal(error));

@@ -31,7 +31,7 @@ text_bytes(const struct spout_pg_param *param, bool copy)
 		return NUMBER_BYTES;
 	case SPOUT_PG_TEXT:
 		return copy && param->value.text != NULL ? strlen(param->value.text) + 1
-		                                         : 0;
+							 : 0;
 	case SPOUT_PG_BYTES:
 		return copy ? param->value.bytes.len : 0;
 	default:
@@ -110,7 +110,7 @@ encode(const struct spout_pg_param *param, char **at, bool copy)
 	case SPOUT_PG_TEXT:
 		text = param->value.text;
 		return text != NULL && copy ? copy_bytes(at, text, strlen(text) + 1)
-		                            : text;
+					    : text;
 	case SPOUT_PG_BYTES:
 		return encode_bytes(at, param->value.bytes, copy);
 	default:

@@ -103,7 +103,7 @@ spout__pg_admit(struct spout__pg *pg, struct spout__pg_failure *ret_failure)
 	pthread_mutex_lock(&pg->lock);
 	/* While another connection works, it may become free. */
 	hopeless = pg->down && pg->open == 0 &&
-	           (pg->probing || spout__clock_ms() < pg->next_probe_ms);
+	    (pg->probing || spout__clock_ms() < pg->next_probe_ms);
 	if (hopeless)
 		*ret_failure = pg->why_down;
 	pthread_mutex_unlock(&pg->lock);
@@ -201,14 +201,14 @@ take_place(struct spout__pg_job *job)
 	if (job->cancelled || pg->stopping)
 		spout__pg_fail(&job->failure, -ECANCELED, "cancelled");
 	else if ((node = spout__list_pop(&pg->idle)) == NULL &&
-		 may_connect(pg, &job->failure) &&
-		 (node = spout__list_pop(&pg->empty)) == NULL)
+	    may_connect(pg, &job->failure) &&
+	    (node = spout__list_pop(&pg->empty)) == NULL)
 		spout__pg_fail(&job->failure, -ENOBUFS, "no database connection is free");
 	if (node != NULL)
 		bind_job(spout__container_of(node, struct spout__pg_conn, link), job);
 	pthread_mutex_unlock(&pg->lock);
 	return node == NULL ? NULL
-	                    : spout__container_of(node, struct spout__pg_conn, link);
+			    : spout__container_of(node, struct spout__pg_conn, link);
 }
 
 static bool
@@ -217,7 +217,7 @@ fit_for_use(struct spout__pg_conn *conn)
 	uint64_t now_ms = spout__clock_ms();
 
 	return conn->pid == getpid() && now_ms < conn->expires_ms &&
-	       spout__pg_healthy(conn, now_ms - conn->idle_since_ms > PING_AFTER_MS);
+	    spout__pg_healthy(conn, now_ms - conn->idle_since_ms > PING_AFTER_MS);
 }
 
 /* Log in for a job, and tell the others how it went. */
@@ -235,8 +235,8 @@ connect_for(struct spout__pg_job *job, struct spout__pg_conn *conn)
 		note_up(pg);
 		return 0;
 	}
-	cut_short =
-	    r == -ECANCELED || (own_limit && spout__clock_ms() >= job->deadline_ms);
+	cut_short = r == -ECANCELED ||
+	    (own_limit && spout__clock_ms() >= job->deadline_ms);
 	note_failure(pg, &conn->failure,
 	    r == -EHOSTDOWN &&
 		(!cut_short || spout__clock_ms() - start_ms >= TELLING_MS));
@@ -289,7 +289,7 @@ make_clean(struct spout__pg_conn *conn)
 	case PQTRANS_INERROR:
 		return spout__pg_command(
 			   conn, "ROLLBACK", spout__clock_ms() + ROLLBACK_MS) == 0 &&
-		       PQtransactionStatus(conn->pq) == PQTRANS_IDLE;
+		    PQtransactionStatus(conn->pq) == PQTRANS_IDLE;
 	default:
 		return false;
 	}
@@ -319,16 +319,16 @@ wants_a_look(const struct spout__pg_conn *conn, uint64_t now_ms)
 	struct pollfd fd = { .fd = PQsocket(conn->pq), .events = POLLIN };
 
 	return now_ms >= conn->expires_ms ||
-	       now_ms - conn->idle_since_ms >= conn->pg->options.idle_ms ||
-	       poll(&fd, 1, 0) != 0;
+	    now_ms - conn->idle_since_ms >= conn->pg->options.idle_ms ||
+	    poll(&fd, 1, 0) != 0;
 }
 
 static bool
 worth_keeping(struct spout__pg_conn *conn, uint64_t now_ms)
 {
 	return now_ms < conn->expires_ms &&
-	       now_ms - conn->idle_since_ms < conn->pg->options.idle_ms &&
-	       spout__pg_healthy(conn, false);
+	    now_ms - conn->idle_since_ms < conn->pg->options.idle_ms &&
+	    spout__pg_healthy(conn, false);
 }
 
 void
@@ -340,7 +340,7 @@ spout__pg_maintain(struct spout__pg *pg)
 
 	spout__list_init(&looked_at);
 	pthread_mutex_lock(&pg->lock);
-	spout__list_for_each_safe (it, next, &pg->idle) {
+	spout__list_for_each_safe(it, next, &pg->idle) {
 		if (!wants_a_look(
 			spout__container_of(it, struct spout__pg_conn, link), now_ms))
 			continue;
@@ -361,7 +361,7 @@ spout__pg_close_all(struct spout__pg *pg)
 {
 	struct spout__list *it;
 
-	spout__list_for_each (it, &pg->idle)
+	spout__list_for_each(it, &pg->idle)
 		spout__pg_disconnect(
 		    spout__container_of(it, struct spout__pg_conn, link));
 	spout__list_splice(&pg->empty, &pg->idle);

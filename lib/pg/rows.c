@@ -9,6 +9,7 @@
 #include "pg/pool.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <stdlib.h>
 
 /* Decoded bytes that live as long as the rows. */
@@ -166,7 +167,8 @@ spout_row_double(struct spout_rows *rows, size_t row, const char *column)
 
 	if (text == NULL)
 		return 0;
-	value = strtod(text, &end);
+	/* Not in the application's locale, whose numbers may have a comma. */
+	value = strtod_l(text, &end, newlocale(LC_ALL_MASK, "C", NULL));
 	if (end != text && *end == '\0')
 		return value;
 	misuse(rows, -EINVAL, "column \"%s\" holds \"%.40s\", no number", column, text);

@@ -145,8 +145,8 @@ commit(struct run *run, struct spout__pg_conn *conn)
 		/* fn went on after an error: COMMIT would roll back and say that all is
 		 * well. */
 		return conn->failure.error != 0
-		           ? conn->failure.error
-		           : spout__pg_fail(&conn->failure, -EIO, "a statement failed");
+		    ? conn->failure.error
+		    : spout__pg_fail(&conn->failure, -EIO, "a statement failed");
 	case PQTRANS_IDLE:
 		return spout__pg_fail(&conn->failure, -EINVAL,
 		    "%s ended its transaction itself", run->job.job.name);
@@ -195,7 +195,7 @@ worth_a_retry(const struct spout__pg_conn *conn)
 	const char *sqlstate = conn->failure.sqlstate;
 
 	return !conn->doomed && PQstatus(conn->pq) == CONNECTION_OK &&
-	       (strcmp(sqlstate, "40001") == 0 || strcmp(sqlstate, "40P01") == 0);
+	    (strcmp(sqlstate, "40001") == 0 || strcmp(sqlstate, "40P01") == 0);
 }
 
 /* Let the other side of the conflict finish. False: no time, or cancelled. */
@@ -245,8 +245,8 @@ spout_pg_exec_with(struct pg_conn *pq, const char *sql,
 {
 	struct spout__pg_conn *conn = running(pq, "spout_pg_exec");
 	size_t size = spout__pg_encoded_size(sql, params, n_params, false);
-	struct spout_rows *rows =
-	    size == SIZE_MAX ? NULL : calloc(1, sizeof(*rows) + size);
+	struct spout_rows *rows = size == SIZE_MAX ? NULL
+						   : calloc(1, sizeof(*rows) + size);
 	struct spout__pg_statement statement;
 	int r;
 
@@ -333,8 +333,8 @@ spout_try_pg_transaction_with(spout_pg_fn fn, void *arg, const char *name,
 {
 	struct spout_coroutine *co = spout__co_must("spout_pg_transaction");
 	struct run run = { .job.run = run_transaction, .fn = fn, .arg = arg };
-	size_t size =
-	    options->size < sizeof(run.options) ? options->size : sizeof(run.options);
+	size_t size = options->size < sizeof(run.options) ? options->size
+							  : sizeof(run.options);
 
 	memcpy(&run.options, options, size);
 	return start_and_wait(&run, co, name);

@@ -17,7 +17,9 @@
 
 #include "base/clock.h"
 
-#define MAINTENANCE_MS 10000u
+/* Longer than a cancelled job takes. */
+#define FREE_MS (2 * SPOUT__PG_CANCEL_GRACE_MS + 1000)
+#define MAINTENANCE_MAX_MS 10000u
 
 /*
  * Sent with every log-in, in milliseconds; the options of the URL come behind them.
@@ -211,15 +213,28 @@ on_maintenance(void *arg)
 	pg->refs++;
 }
 
+/* Often enough for the idle time-out. */
+static int
+start_maintenance(struct spout__pg *pg)
+{
+	uint64_t interval_ms = pg->options.idle_ms / 4 + 1;
+
+	if (interval_ms > MAINTENANCE_MAX_MS)
+		interval_ms = MAINTENANCE_MAX_MS;
+	pg->maintenance =
+	    spout_periodic_start(pg->loop, interval_ms, 0.2, on_maintenance, pg);
+	return pg->maintenance == NULL ? -ENOMEM : 0;
+}
+
 /* --- start and stop --------------------------------------------------------------- */
 
-/* With the loop. Threads that still use it (stop timed out) keep it. */
+/* With the loop, which nobody stopped before. Threads that are stuck in it keep it. */
 static void
 pg_free(void *object)
 {
 	struct spout__pg *pg = object;
 
-	if (!pg->stopped && spout__pg_stop(pg->loop, 0) < 0)
+	if (!pg->stopped && spout__pg_stop(pg->loop, FREE_MS) < 0)
 		return;
 	release(pg);
 }
@@ -248,11 +263,8 @@ spout__pg_start(struct spout_loop *loop, const struct spout__pg_options *options
 	error = copy_url(pg);
 	if (error == 0)
 		error = make_places(pg, stats.threads);
-	if (error == 0) {
-		pg->maintenance =
-		    spout_periodic_start(loop, MAINTENANCE_MS, 0.2, on_maintenance, pg);
-		error = pg->maintenance == NULL ? -ENOMEM : 0;
-	}
+	if (error == 0)
+		error = start_maintenance(pg);
 	if (error != 0) {
 		release(pg);
 		return error;

@@ -28,6 +28,7 @@ extern char cluster_url[512], cluster_tcp_url[512];
 struct setup {
 	unsigned threads; /* [4] */
 	const char *url;  /* [cluster_url]; "" for none */
+	bool unstopped;   /* leave all to spout_loop_free() */
 	struct spout__pg_options options;
 };
 

@@ -209,14 +209,14 @@ QUERY_TEST(any_number_of_parameters_can_be_given, many)
 static void
 several_at_once(void *arg)
 {
-	struct spout_future *a = spout_pg_query_async("SELECT 1 AS n, pg_sleep(0.2)");
-	struct spout_future *b = spout_pg_query_async("SELECT 2 AS n, pg_sleep(0.2)");
+	struct spout_future *a = spout_pg_query_async("SELECT 1 AS n, pg_sleep(0.5)");
+	struct spout_future *b = spout_pg_query_async("SELECT 2 AS n, pg_sleep(0.5)");
 	struct spout_future *c = spout_pg_query_async("SELECT 1/0");
 	uint64_t start_ms = spout_loop_now_ms(loop);
 
 	(void)arg;
 	CU_ASSERT_EQUAL(spout_try_await_all(SPOUT_FOREVER, a, b, c), 0);
-	CU_ASSERT(spout_loop_now_ms(loop) - start_ms < 390);
+	CU_ASSERT(spout_loop_now_ms(loop) - start_ms < 950);
 	CU_ASSERT_EQUAL(spout_row_int(spout_future_rows(a), 0, "n"), 1);
 	CU_ASSERT_EQUAL(spout_row_int(spout_future_rows(b), 0, "n"), 2);
 	CU_ASSERT_STRING_EQUAL(spout_future_sqlstate(c), "22012");
@@ -400,8 +400,8 @@ fails_on_the_server(PGconn *conn, void *arg)
 {
 	(void)arg;
 	return spout_pg_exec(conn, "SELECT 1/$1::int", 0) != NULL
-	           ? 0
-	           : spout_pg_exec_error(conn);
+	    ? 0
+	    : spout_pg_exec_error(conn);
 }
 
 static int
@@ -418,9 +418,9 @@ leaves_a_transaction_open(PGconn *conn, void *arg)
 {
 	(void)arg;
 	return spout_pg_exec(conn, "BEGIN") != NULL &&
-	               spout_pg_exec(conn, "CREATE TABLE never (a int)") != NULL
-	           ? 0
-	           : -EIO;
+		spout_pg_exec(conn, "CREATE TABLE never (a int)") != NULL
+	    ? 0
+	    : -EIO;
 }
 
 static void
@@ -490,11 +490,11 @@ recovers_by_savepoint(PGconn *conn, void *arg)
 static int
 shows_settings(PGconn *conn, void *arg)
 {
-	struct spout_rows *rows =
-	    spout_pg_exec(conn, "SELECT "
-				"current_setting('transaction_isolation') AS level, "
-				"current_setting('transaction_read_only') AS ro, "
-				"current_setting('transaction_deferrable') AS de");
+	struct spout_rows *rows = spout_pg_exec(conn,
+	    "SELECT "
+	    "current_setting('transaction_isolation') AS level, "
+	    "current_setting('transaction_read_only') AS ro, "
+	    "current_setting('transaction_deferrable') AS de");
 
 	snprintf(arg, 60, "%s %s %s", spout_row_text(rows, 0, "level"),
 	    spout_row_text(rows, 0, "ro"), spout_row_text(rows, 0, "de"));
@@ -564,8 +564,8 @@ lock_both(PGconn *conn, void *arg)
 	if (conflict->tries++ == 0)
 		pthread_barrier_wait(conflict->barrier);
 	return spout_pg_exec(conn, sql, conflict->second) != NULL
-	           ? 0
-	           : spout_pg_exec_error(conn);
+	    ? 0
+	    : spout_pg_exec_error(conn);
 }
 
 static void

@@ -47,7 +47,8 @@ check_whole(unsigned threads)
 	unsigned i;
 
 	for (i = 0; i < threads; i++)
-		futures[i] = spout_pg_query_async("SELECT $1::int AS n, pg_sleep(0.02)", i);
+		futures[i] =
+		    spout_pg_query_async("SELECT $1::int AS n, pg_sleep(0.02)", i);
 	for (i = 0; i < threads; i++)
 		CU_ASSERT_EQUAL(spout_row_int(spout_future_rows(futures[i]), 0, "n"), i);
 	CU_ASSERT(sessions("%") <= (int)threads);
@@ -61,15 +62,19 @@ static void
 deadline(void *arg)
 {
 	struct ending ending;
+	int n;
 
 	(void)arg;
+	check_whole(4);
+	n = sessions("%");
 	start(query, "SELECT pg_sleep(30)", 100, &ending);
 	wait_until(ending.left);
 	CU_ASSERT_EQUAL(ending.error, -ETIMEDOUT);
-	CU_ASSERT(ending.left_after_ms >= 100 && ending.left_after_ms < 400);
+	CU_ASSERT(ending.left_after_ms >= 100 && ending.left_after_ms < 1000);
 	wait_until(ending.gone);
-	wait_until(sessions("active") == 0);
-	CU_ASSERT_EQUAL(sessions("idle"), 1);
+	CU_ASSERT(spout__clock_ms() - ending.started_ms < 1500);
+	CU_ASSERT_EQUAL(sessions("active"), 0);
+	CU_ASSERT_EQUAL(sessions("idle"), n);
 	check_whole(4);
 }
 
@@ -220,6 +225,19 @@ stop_while_running(void *arg)
 }
 
 static void
+whole(void *arg)
+{
+	(void)arg;
+	check_whole(2);
+}
+
+static void
+freeing_the_loop_ends_the_pool(void)
+{
+	with_pool(&(struct setup){ .threads = 2, .unstopped = true }, whole);
+}
+
+static void
 stopping_cancels_what_runs(void)
 {
 	with_pool(&(struct setup){ .threads = 2 }, stop_while_running);
@@ -240,7 +258,7 @@ exhausted(void *arg)
 	CU_ASSERT_EQUAL(errno, ENOBUFS);
 	CU_ASSERT_STRING_EQUAL(
 	    spout_error(), "no database connection became free within 100 ms");
-	CU_ASSERT(took_ms >= 100 && took_ms < 400);
+	CU_ASSERT(took_ms >= 100 && took_ms < 450);
 	CU_ASSERT_PTR_NOT_NULL(spout_future_rows(a));
 	CU_ASSERT_PTR_NOT_NULL(spout_future_rows(b));
 	check_whole(2);
@@ -311,7 +329,8 @@ a_shielded_query_outlives_the_deadline(void)
 static int
 backend(void)
 {
-	return (int)spout_row_int(spout_pg_query("SELECT pg_backend_pid() AS pid"), 0, "pid");
+	return (int)spout_row_int(
+	    spout_pg_query("SELECT pg_backend_pid() AS pid"), 0, "pid");
 }
 
 static void
@@ -348,13 +367,31 @@ an_old_connection_is_replaced(void)
 }
 
 static void
+unused(void *arg)
+{
+	(void)arg;
+	check_whole(4);
+	wait_until(sessions("%") == 0);
+	CU_ASSERT_EQUAL(
+	    atomic_load(&spout__stats->gauges[SPOUT__G_PG_CONNECTIONS_OPEN]), 0);
+	check_whole(4);
+}
+
+static void
+unused_connections_are_closed(void)
+{
+	with_pool(&(struct setup){ .threads = 4, .options.idle_ms = 200 }, unused);
+}
+
+static void
 startup(void *arg)
 {
-	struct spout_rows *rows = spout_pg_query("SELECT "
-		"current_setting('client_connection_check_interval') AS a, "
-		"current_setting('lock_timeout') AS b, "
-		"current_setting('work_mem') AS c, "
-		"current_setting('application_name') AS d");
+	struct spout_rows *rows = spout_pg_query(
+	    "SELECT "
+	    "current_setting('client_connection_check_interval') AS a, "
+	    "current_setting('lock_timeout') AS b, "
+	    "current_setting('work_mem') AS c, "
+	    "current_setting('application_name') AS d");
 
 	(void)arg;
 	CU_ASSERT_STRING_EQUAL(spout_row_text(rows, 0, "a"), "1s");
@@ -369,8 +406,8 @@ options_of_the_url_go_with_ours(void)
 	struct setup setup = { .threads = 1, .options.slot = 3 };
 	char url[700];
 
-	snprintf(url, sizeof(url), "%s&options=-c%%20lock_timeout%%3D7s%%20-c%%20work_mem%%3D5MB",
-	    cluster_url);
+	snprintf(url, sizeof(url),
+	    "%s&options=-c%%20lock_timeout%%3D7s%%20-c%%20work_mem%%3D5MB", cluster_url);
 	setup.url = url;
 	with_pool(&setup, startup);
 }
@@ -382,8 +419,9 @@ terminated(void *arg)
 
 	(void)arg;
 	check_whole(4);
-	CU_ASSERT(observe("SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
-			  "WHERE application_name = 'test/w0'") >= 1);
+	CU_ASSERT(
+	    observe("SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
+		    "WHERE application_name = 'test/w0'") >= 1);
 	/* Idle ones are found dead before anything is sent: nobody notices. */
 	check_whole(4);
 	start(query, "SELECT pg_sleep(30)", 0, &ending);
@@ -428,12 +466,13 @@ restart(void *arg)
 		spout_sleep(2);
 	}
 	CU_ASSERT_EQUAL(down, 200);
-	CU_ASSERT(slowest_ms < 200);
+	CU_ASSERT(slowest_ms < 500);
 	/* At 100, 200, 400 … ms: not with every request. */
 	CU_ASSERT(counter(SPOUT__C_PG_CONNECT_FAILURES) - failures <= 8);
 	cluster_up();
 	start_ms = spout__clock_ms();
-	while (spout_try_pg_query("SELECT 1") == NULL && spout__clock_ms() - start_ms < 10000)
+	while (spout_try_pg_query("SELECT 1") == NULL &&
+	    spout__clock_ms() - start_ms < 10000)
 		spout_sleep(5);
 	CU_ASSERT(spout__clock_ms() - start_ms < 2000);
 	check_whole(4);
@@ -533,13 +572,13 @@ silent(void *arg)
 	start(query, "SELECT 1", 0, &first);
 	wait_until(first.gone);
 	CU_ASSERT_EQUAL(first.error, -EHOSTDOWN);
-	CU_ASSERT(first.left_after_ms >= 300 && first.left_after_ms < 800);
+	CU_ASSERT(first.left_after_ms >= 300 && first.left_after_ms < 2000);
 	for (i = 0; i < 20; i++)
 		start(query, "SELECT 1", 0, &others[i]);
 	for (i = 0; i < 20; i++) {
 		wait_until(others[i].gone);
 		CU_ASSERT_EQUAL(others[i].error, -EHOSTDOWN);
-		CU_ASSERT(others[i].left_after_ms < 200);
+		CU_ASSERT(others[i].left_after_ms < 1000);
 	}
 	CU_ASSERT_EQUAL(counter(SPOUT__C_PG_CONNECT_FAILURES) - failures, 2);
 }
@@ -594,8 +633,9 @@ struct hung_server {
 static void *
 hung_server_main(void *arg)
 {
-	static const char hello[] = "R\0\0\0\x08\0\0\0\0" "K\0\0\0\x0c\0\0\0\x01\0\0\0\x02"
-	    "Z\0\0\0\x05I";
+	static const char hello[] = "R\0\0\0\x08\0\0\0\0"
+				    "K\0\0\0\x0c\0\0\0\x01\0\0\0\x02"
+				    "Z\0\0\0\x05I";
 	struct hung_server *server = arg;
 	struct pollfd ready = { .fd = server->listener, .events = POLLIN };
 	int clients[16], n = 0;
@@ -624,10 +664,11 @@ hanging(void *arg)
 	start(query, "SELECT 1", 200, &ending);
 	wait_until(ending.left);
 	CU_ASSERT_EQUAL(ending.error, -ETIMEDOUT);
-	CU_ASSERT(ending.left_after_ms < 500);
+	CU_ASSERT(ending.left_after_ms < 1000);
 	wait_until(ending.gone);
 	CU_ASSERT(spout__clock_ms() - ending.started_ms < 4000);
-	CU_ASSERT_EQUAL(atomic_load(&spout__stats->gauges[SPOUT__G_PG_CONNECTIONS_OPEN]), 0);
+	CU_ASSERT_EQUAL(
+	    atomic_load(&spout__stats->gauges[SPOUT__G_PG_CONNECTIONS_OPEN]), 0);
 	/* The cancel request hangs until the server lets it go; nothing else does. */
 	atomic_store(&hung.stop, true);
 }
@@ -657,6 +698,7 @@ main(int argc, char **argv)
 		UNIT_TEST(cancelled_queries_leave_the_pool_whole),
 		UNIT_TEST(functions_are_interrupted_and_at_last_cut),
 		UNIT_TEST(stopping_cancels_what_runs),
+		UNIT_TEST(freeing_the_loop_ends_the_pool),
 		UNIT_END,
 	};
 	static const struct unit_test limits[] = {
@@ -668,6 +710,7 @@ main(int argc, char **argv)
 	static const struct unit_test life[] = {
 		UNIT_TEST(a_connection_is_used_again),
 		UNIT_TEST(an_old_connection_is_replaced),
+		UNIT_TEST(unused_connections_are_closed),
 		UNIT_TEST(options_of_the_url_go_with_ours),
 		UNIT_TEST(terminated_backends_are_replaced),
 		UNIT_END,
