@@ -77,7 +77,8 @@ class Page(harness.TestCase):
     def test_every_link_of_the_page_answers(self):
         server = self.load()
         links = self.browser.run("""
-            return [...document.querySelectorAll('a[href]')].map(a => a.getAttribute('href'))
+            return [...document.querySelectorAll('a[href]')]
+                .map(a => a.getAttribute('href'))
             """)
         self.assertGreater(len(links), 5)
         for link in sorted(set(links)):

@@ -37,8 +37,9 @@ SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime er
 LISTENING = re.compile(r"(admin )?listening on (https?)://(\[[^]]+\]|[^:\s]+):(\d+)|"
                        r"(admin )?listening on (unix:\S+)")
 
-# Under a sanitizer everything takes longer; limits of time are multiplied by this.
-SLOW = 4 if "asan" in BUILD or "tsan" in BUILD else 1
+# Under a sanitizer everything takes longer, and memory is not what it is otherwise.
+SANITIZED = os.path.basename(BUILD) in ("asan", "tsan")
+SLOW = 4 if SANITIZED else 1  # limits of time are multiplied by this
 
 running = []  # every Program that has not been stopped, for the runner's report
 

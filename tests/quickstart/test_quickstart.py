@@ -22,7 +22,8 @@ def copy_tree():
     """What a clone would hold; what was built there before stays and makes it quick."""
     listed = subprocess.run(
         ["git", "-C", harness.TOP, "ls-files", "-z", "--cached", "--others",
-         "--exclude-standard"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+         "--exclude-standard"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     names = os.fsdecode(listed.stdout).split("\0")[:-1]
     if listed.returncode != 0:  # no repository: a distributed tree
         names = []
@@ -67,8 +68,8 @@ class Quickstart(harness.TestCase):
             return error.code, error.read().decode()
 
     def cluster_pid(self):
-        done = harness.command(COPY + "/deploy/pg-cluster", "pid", COPY + "/build/postgres",
-                               check=False)
+        done = harness.command(COPY + "/deploy/pg-cluster", "pid",
+                               COPY + "/build/postgres", check=False)
         return int(done.stdout) if done.returncode == 0 else None
 
     def test_ctrl_c_stops_all_that_one_command_started(self):
