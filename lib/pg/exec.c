@@ -31,31 +31,35 @@ struct execution {
 	PGresult *result;  /* the first error, else the last result */
 };
 
+/* For poll(2): a minute at most, which is waited again. */
+static int
+timeout_until(uint64_t until_ms)
+{
+	uint64_t now_ms = spout__clock_ms();
+
+	if (until_ms == 0)
+		return -1;
+	if (until_ms <= now_ms)
+		return 0;
+	return until_ms - now_ms < 60000 ? (int)(until_ms - now_ms) : 60000;
+}
+
 int
 spout__pg_wait(
     struct spout__pg_conn *conn, short events, uint64_t until_ms, bool wakeable)
 {
 	struct pollfd fds[2] = { { .fd = PQsocket(conn->pq), .events = events },
 		{ .fd = wakeable ? conn->wake_fd : -1, .events = POLLIN } };
-	uint64_t now_ms;
-	int timeout, r;
+	int r;
 
 	if (fds[0].fd < 0)
 		return POLLERR; /* libpq has closed it */
 	do {
-		timeout = -1;
-		if (until_ms != 0) {
-			now_ms = spout__clock_ms();
-			timeout = until_ms <= now_ms    ? 0
-			    : until_ms - now_ms > 60000 ? 60000
-							: (int)(until_ms - now_ms);
-		}
-		r = poll(fds, 2, timeout);
-	} while ((r < 0 && errno == EINTR) ||
-	    (r == 0 && (until_ms == 0 || spout__clock_ms() < until_ms)));
-	if (fds[1].revents != 0)
-		return -ECANCELED;
-	return r > 0 ? fds[0].revents : r;
+		r = poll(fds, 2, timeout_until(until_ms));
+	} while ((r < 0 && errno == EINTR) || (r == 0 && timeout_until(until_ms) != 0));
+	if (r <= 0)
+		return r < 0 ? -errno : 0;
+	return fds[1].revents != 0 ? -ECANCELED : fds[0].revents;
 }
 
 static int

@@ -33,6 +33,8 @@ static const struct {
 	{ "57P05", -EHOSTDOWN }, /* idle_session_timeout */
 	{ "25P03", -EHOSTDOWN }, /* idle_in_transaction_session_timeout */
 	{ "57014", -ETIMEDOUT }, /* query_canceled: by us, or statement_timeout */
+	{ "40", -EAGAIN },       /* serialization failure, deadlock: others came first */
+	{ "55P03", -EAGAIN },    /* lock_not_available: lock_timeout */
 	{ "53", -ENOBUFS },      /* insufficient resources: connections, memory, disk */
 };
 

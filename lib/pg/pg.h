@@ -9,6 +9,8 @@
  *                                  connection lost
  *   -ENOBUFS    503 + Retry-After  no connection free in time; queue full; the server has
  *                                  no resources left (class 53)
+ *   -EAGAIN     503 + Retry-After  a conflict with other transactions that outlasted the
+ *                                  retries, or a lock that was not to be had
  *   -ETIMEDOUT  504                the request's deadline, or statement_timeout
  *   -ECANCELED  (nobody listens)   client gone, or the worker stops
  *   -EIO        500                the server refused the statement, see its SQLSTATE

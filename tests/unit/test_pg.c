@@ -589,7 +589,7 @@ serializable_once(void *arg)
 
 	if (r == 0)
 		return;
-	CU_ASSERT_EQUAL(r, -EIO);
+	CU_ASSERT_EQUAL(r, -EAGAIN);
 	CU_ASSERT_STRING_EQUAL(spout_pg_sqlstate(), "40001");
 	spout_fail_with(r, "lost");
 }

@@ -18,6 +18,7 @@
  *
  * Errors: -EHOSTDOWN (no database configured, database down, connection lost),
  * -ENOBUFS (no connection free in time, queue full, server out of resources),
+ * -EAGAIN (conflict with other transactions, lock not available),
  * -ETIMEDOUT (deadline, or the server's statement_timeout), -ECANCELED, -EIO (the server
  * refused the statement: spout_pg_sqlstate() says why), -EINVAL (misuse), -ENOMEM.
  *
