@@ -10,8 +10,7 @@
 void
 spout__scope_init(struct spout_scope *scope, struct spout_loop *loop, size_t max_bytes)
 {
-	memset(scope, 0, sizeof(*scope));
-	scope->loop = loop;
+	*scope = (struct spout_scope){ .loop = loop };
 	spout__arena_init(&scope->arena, max_bytes);
 	spout__list_init(&scope->futures);
 }

@@ -87,6 +87,7 @@ struct spout__http_exchange {
 
 	/* Response. */
 	int status;
+	struct spout_slice content_type;
 	char *fields; /* "Name: value\r\n"..., in the scope */
 	size_t fields_len, fields_cap;
 	struct spout__buffer out; /* body not yet handed to the stream */
@@ -117,6 +118,9 @@ struct spout__http_server {
 	struct spout__timer drain_timer;
 	spout_callback_fn drained;
 	void *drained_arg;
+	time_t common_second;
+	unsigned common_len;
+	char common[128]; /* "Server: ...", "Date: ...", of this second */
 	struct spout__http_head head; /* parsed here, then copied as small as it is */
 };
 

@@ -94,7 +94,8 @@ ex_prepare(struct spout__http_exchange *ex, const struct spout__http_head *head)
 		return -ENOMEM;
 	ex->status = 200;
 	ex->promised = -1;
-	ex->started_us = spout__clock_ns() / 1000u;
+	ex->content_type = ex->server->options.content_type;
+	ex->started_us = spout__loop_now_us(ex->server->loop);
 	ex->body_began_ms = spout_loop_now_ms(ex->server->loop);
 	ex->peer = ex->conn->peer;
 	spout__buffer_init(&ex->out, SPOUT__RESPONSE_BUFFER);

@@ -9,6 +9,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <strings.h>
 
 #include "base/stats.h"
 #include "http/chars.h"
@@ -53,29 +55,50 @@ sends_body(const struct spout__http_exchange *ex)
 
 /* --- fields ------------------------------------------------------------------------------- */
 
-static bool
-name_is(struct spout_slice name, const char *text)
+enum field {
+	FIELD_PLAIN,
+	FIELD_OURS, /* Connection, Transfer-Encoding, Date */
+	FIELD_LENGTH,
+	FIELD_TYPE,
+};
+
+static enum field
+field_of_name(struct spout_slice name)
 {
-	return spout__http_same(name, spout_slice(text));
+	switch (name.len) {
+	case 4:
+		return strncasecmp(name.data, "date", 4) == 0 ? FIELD_OURS : FIELD_PLAIN;
+	case 10:
+		return strncasecmp(name.data, "connection", 10) == 0 ? FIELD_OURS :
+		                                                       FIELD_PLAIN;
+	case 12:
+		return strncasecmp(name.data, "content-type", 12) == 0 ? FIELD_TYPE :
+		                                                         FIELD_PLAIN;
+	case 14:
+		return strncasecmp(name.data, "content-length", 14) == 0 ? FIELD_LENGTH :
+		                                                           FIELD_PLAIN;
+	case 17:
+		return strncasecmp(name.data, "transfer-encoding", 17) == 0 ? FIELD_OURS :
+		                                                              FIELD_PLAIN;
+	default:
+		return FIELD_PLAIN;
+	}
 }
 
-static int
-check_field(struct spout_slice name, struct spout_slice value)
+static bool
+field_valid(struct spout_slice name, struct spout_slice value)
 {
 	size_t i;
 
 	if (name.len == 0)
-		return -EINVAL;
+		return false;
 	for (i = 0; i < name.len; i++)
 		if (!spout__http_char_is(name.data[i], SPOUT__CHAR_TOKEN))
-			return -EINVAL;
+			return false;
 	for (i = 0; i < value.len; i++)
 		if (!spout__http_char_is(value.data[i], SPOUT__CHAR_VALUE))
-			return -EINVAL;
-	if (name_is(name, "connection") || name_is(name, "transfer-encoding") ||
-	    name_is(name, "date"))
-		return -EINVAL;
-	return 0;
+			return false;
+	return true;
 }
 
 static int
@@ -115,22 +138,13 @@ room_for_field(struct spout__http_exchange *ex, size_t need)
 	return fields + ex->fields_len;
 }
 
-int
-spout__http_add_header(struct spout__http_exchange *ex, struct spout_slice name,
+static int
+add_plain(struct spout__http_exchange *ex, struct spout_slice name,
     struct spout_slice value)
 {
 	size_t need = name.len + value.len + 4;
-	char *to;
-	int r;
+	char *to = room_for_field(ex, need);
 
-	if (ex->head_sent)
-		return -EALREADY;
-	r = check_field(name, value);
-	if (r < 0)
-		return r;
-	if (name_is(name, "content-length"))
-		return set_promise(ex, value);
-	to = room_for_field(ex, need);
 	if (to == NULL)
 		return -ENOMEM;
 	to = put(to, name.data, name.len);
@@ -138,6 +152,48 @@ spout__http_add_header(struct spout__http_exchange *ex, struct spout_slice name,
 	to = put(to, value.data, value.len);
 	PUT(to, "\r\n");
 	ex->fields_len += need;
+	return 0;
+}
+
+static int
+copy_type(struct spout__http_exchange *ex, struct spout_slice value)
+{
+	char *copy = spout_alloc_in(spout__http_scope(ex), value.len + 1);
+
+	if (copy == NULL)
+		return -ENOMEM;
+	memcpy(copy, value.data, value.len);
+	ex->content_type = spout_slice_of(copy, value.len);
+	return 0;
+}
+
+int
+spout__http_add_header(struct spout__http_exchange *ex, struct spout_slice name,
+    struct spout_slice value)
+{
+	if (ex->head_sent)
+		return -EALREADY;
+	if (!field_valid(name, value))
+		return -EINVAL;
+	switch (field_of_name(name)) {
+	case FIELD_OURS:
+		return -EINVAL;
+	case FIELD_LENGTH:
+		return set_promise(ex, value);
+	case FIELD_TYPE:
+		return copy_type(ex, value);
+	case FIELD_PLAIN:
+		break;
+	}
+	return add_plain(ex, name, value);
+}
+
+int
+spout__http_set_content_type(struct spout__http_exchange *ex, struct spout_slice type)
+{
+	if (ex->head_sent)
+		return -EALREADY;
+	ex->content_type = type;
 	return 0;
 }
 
@@ -186,6 +242,7 @@ spout__http_reset(struct spout__http_exchange *ex)
 		return -EALREADY;
 	ex->status = 200;
 	ex->fields_len = 0;
+	ex->content_type = ex->server->options.content_type;
 	ex->promised = -1;
 	ex->written = 0;
 	spout__buffer_clear(&ex->out);
@@ -194,15 +251,29 @@ spout__http_reset(struct spout__http_exchange *ex)
 
 /* --- the head ------------------------------------------------------------------------------- */
 
+/* Server and Date, composed once a second. */
+static struct spout_slice
+common_fields(struct spout__http_server *server)
+{
+	time_t now = spout__loop_unix_time();
+
+	if (now != server->common_second) {
+		server->common_second = now;
+		server->common_len = (unsigned)snprintf(server->common,
+		    sizeof(server->common), "Server: %.60s\r\nDate: %s\r\n",
+		    server->options.server_name, spout_loop_http_date(server->loop));
+	}
+	return spout_slice_of(server->common, server->common_len);
+}
+
 static char *
-put_head_start(char *to, struct spout_loop *loop, int status)
+put_head_start(char *to, struct spout__http_server *server, int status)
 {
 	struct spout_slice line = spout__http_status_line(status);
+	struct spout_slice common = common_fields(server);
 
 	to = put(to, line.data, line.len);
-	to = PUT(to, "Date: ");
-	to = put(to, spout_loop_http_date(loop), SPOUT__HTTP_DATE_LEN);
-	return PUT(to, "\r\n");
+	return put(to, common.data, common.len);
 }
 
 static void
@@ -211,42 +282,62 @@ count_response(int status)
 	spout__count((enum spout__counter)(SPOUT__C_RESPONSES_1XX + status / 100 - 1), 1);
 }
 
+static char *
+put_framing(struct spout__http_exchange *ex, char *to, int64_t length)
+{
+	if (status_has_no_body(ex->status))
+		return to;
+	if (length >= 0) {
+		to = PUT(to, "Content-Length: ");
+		to = put_number(to, (uint64_t)length);
+		return PUT(to, "\r\n");
+	}
+	if (ex->head->minor == 1) {
+		ex->chunked = true;
+		return PUT(to, "Transfer-Encoding: chunked\r\n");
+	}
+	ex->close_after = true; /* its end is the end of the connection */
+	return to;
+}
+
+static char *
+put_connection(struct spout__http_exchange *ex, char *to)
+{
+	if (!spout__conn_may_keep(ex->conn)) {
+		ex->conn->close_after = true;
+		return PUT(to, "Connection: close\r\n");
+	}
+	return ex->head->minor == 0 ? PUT(to, "Connection: keep-alive\r\n") : to;
+}
+
 /*
- * Put the head into the stream's queue. `length` -1: not known. `body_room` more bytes are
- * reserved behind it in one piece. Returns 0 or -errno.
+ * Put the head into the stream's queue, with the whole body behind it if there is one.
+ * `length` -1: not known. Returns 0 or -errno.
  */
 static int
-send_head(struct spout__http_exchange *ex, int64_t length, size_t body_room)
+send_head(struct spout__http_exchange *ex, int64_t length, struct spout_slice body)
 {
-	struct spout__http_conn *conn = ex->conn;
-	char *begin = spout__stream_reserve(&conn->stream,
-	    256 + ex->fields_len + body_room), *to;
+	struct spout__stream *stream = &ex->conn->stream;
+	char *begin = spout__stream_reserve(stream,
+	    384 + ex->content_type.len + ex->fields_len + body.len), *to;
 
 	if (begin == NULL)
 		return -errno;
-	to = put_head_start(begin, ex->server->loop, ex->status);
+	to = put_head_start(begin, ex->server, ex->status);
+	if (ex->content_type.len > 0 && !status_has_no_body(ex->status)) {
+		to = PUT(to, "Content-Type: ");
+		to = put(to, ex->content_type.data, ex->content_type.len);
+		to = PUT(to, "\r\n");
+	}
 	if (ex->fields_len > 0)
 		to = put(to, ex->fields, ex->fields_len);
-	if (length >= 0 && !status_has_no_body(ex->status)) {
-		to = PUT(to, "Content-Length: ");
-		to = put_number(to, (uint64_t)length);
-		to = PUT(to, "\r\n");
-	} else if (length < 0 && !status_has_no_body(ex->status)) {
-		if (ex->head->minor == 1) {
-			ex->chunked = true;
-			to = PUT(to, "Transfer-Encoding: chunked\r\n");
-		} else {
-			ex->close_after = true; /* its end is the end of the connection */
-		}
-	}
-	if (!spout__conn_may_keep(conn)) {
-		conn->close_after = true;
-		to = PUT(to, "Connection: close\r\n");
-	} else if (ex->head->minor == 0) {
-		to = PUT(to, "Connection: keep-alive\r\n");
-	}
+	to = put_framing(ex, to, length);
+	to = put_connection(ex, to);
 	to = PUT(to, "\r\n");
-	spout__stream_commit(&conn->stream, (size_t)(to - begin));
+	if (body.len > 0)
+		to = put(to, body.data, body.len);
+	spout__stream_commit(stream, (size_t)(to - begin));
+	ex->sent_body += body.len;
 	ex->head_sent = true;
 	count_response(ex->status);
 	return 0;
@@ -321,7 +412,7 @@ stream_out(struct spout__http_exchange *ex)
 	if (ex->conn == NULL)
 		return -EPIPE;
 	if (!ex->head_sent)
-		r = send_head(ex, ex->promised, 0);
+		r = send_head(ex, ex->promised, spout_slice_of("", 0));
 	if (r == 0)
 		r = emit(ex);
 	return r < 0 ? r : wait_writable(ex);
@@ -369,28 +460,21 @@ spout__http_flush(struct spout__http_exchange *ex)
 static bool
 finish_buffered(struct spout__http_exchange *ex)
 {
+	struct spout_slice body = { "", 0 };
 	int64_t length = (int64_t)ex->out.len;
-	size_t room = sends_body(ex) ? ex->out.len : 0;
 
-	if (ex->promised >= 0 && ex->promised != length) {
-		if (sends_body(ex)) {
-			spout_error_log("the handler promised %lld bytes and wrote %lld",
-			    (long long)ex->promised, (long long)length);
-			spout__http_reset(ex);
-			ex->status = 500;
-			length = 0;
-			room = 0;
-		} else {
-			length = ex->promised; /* HEAD, 304: what GET would have sent */
-		}
+	if (ex->promised >= 0 && ex->promised != length && !sends_body(ex)) {
+		length = ex->promised; /* HEAD, 304: what GET would have sent */
+	} else if (ex->promised >= 0 && ex->promised != length) {
+		spout_error_log("the handler promised %lld bytes and wrote %lld",
+		    (long long)ex->promised, (long long)length);
+		spout__http_reset(ex);
+		ex->status = 500;
+		length = 0;
 	}
-	if (send_head(ex, length, room) < 0)
-		return false;
-	if (room > 0 && spout__stream_write(&ex->conn->stream, spout__buffer_at(&ex->out),
-	        room) < 0)
-		return false;
-	ex->sent_body = room;
-	return true;
+	if (ex->out.len > 0 && sends_body(ex))
+		body = spout_slice_of(spout__buffer_at(&ex->out), ex->out.len);
+	return send_head(ex, length, body) == 0;
 }
 
 bool
@@ -422,7 +506,7 @@ spout__response_fault(struct spout__http_conn *conn, enum spout__http_fault faul
 	delegate->on_fault(delegate->ctx, fault, &conn->peer.sa, &body);
 	begin = spout__stream_reserve(&conn->stream, 256 + body.len);
 	if (begin != NULL) {
-		to = put_head_start(begin, conn->server->loop, status);
+		to = put_head_start(begin, conn->server, status);
 		to = PUT(to, "Content-Type: text/html; charset=UTF-8\r\nContent-Length: ");
 		to = put_number(to, body.len);
 		to = PUT(to, "\r\nConnection: close\r\n\r\n");

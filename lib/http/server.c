@@ -23,6 +23,8 @@ spout__http_options_init(struct spout__http_options *options)
 		.request_timeout_ms = 30000,
 		.max_body_bytes = 1u << 20,
 		.max_connections = 10000,
+		.server_name = "Spout/" PACKAGE_VERSION,
+		.content_type = spout_slice("text/html; charset=UTF-8"),
 		.drain_idle_ms = 300,
 	};
 }

@@ -72,6 +72,9 @@ struct spout__http_options {
 	uint64_t request_timeout_ms; /* default deadline of a request [30 s] */
 	uint64_t max_body_bytes;    /* [1 MiB] */
 	unsigned max_connections;   /* more wait in the kernel's queue [10000] */
+	const char *server_name;    /* Server field; borrowed ["Spout/VERSION"] */
+	struct spout_slice content_type; /* unless the handler says another; borrowed
+	                                    ["text/html; charset=UTF-8"] */
 	uint64_t drain_idle_ms;     /* how long idle connections stay open when draining [300] */
 };
 
@@ -134,7 +137,7 @@ uint64_t spout__http_bytes_sent(const struct spout__http_exchange *ex); /* of th
 int spout__http_set_status(struct spout__http_exchange *ex, int status);
 /**
  * Add a header field. Copies. Content-Length, Connection, Transfer-Encoding and Date are
- * ours: -EINVAL for the last three; a Content-Length given by the handler is checked
+ * ours: -EINVAL for the last three; a Content-Type replaces the one before; a Content-Length given by the handler is checked
  * against what is written. -EINVAL too for CR, LF, NUL or a bad name; -EALREADY; -ENOMEM.
  */
 int spout__http_add_header(struct spout__http_exchange *ex, struct spout_slice name,
@@ -142,6 +145,11 @@ int spout__http_add_header(struct spout__http_exchange *ex, struct spout_slice n
 /** The same, replacing all fields of that name. */
 int spout__http_set_header(struct spout__http_exchange *ex, struct spout_slice name,
     struct spout_slice value);
+/**
+ * The Content-Type, as text that needs no check and lives as long as the exchange (a
+ * constant): cheaper than spout__http_set_header(). -EALREADY after the head.
+ */
+int spout__http_set_content_type(struct spout__http_exchange *ex, struct spout_slice type);
 /** Append to the body. Buffered to 64 KiB, then chunked (or sent as is to HTTP/1.0) with
  * back-pressure: suspends while the client is slow. Returns 0, -EPIPE, -ENOMEM, -EMSGSIZE
  * (past the Content-Length that was set). */

@@ -365,6 +365,13 @@ spout_loop_now_ms(struct spout_loop *loop)
 }
 
 uint64_t
+spout__loop_now_us(struct spout_loop *loop)
+{
+	(void)spout_loop_now_ms(loop);
+	return loop->now_ns / 1000u;
+}
+
+uint64_t
 spout__loop_after_ms(struct spout_loop *loop, uint64_t ms)
 {
 	uint64_t now = spout_loop_now_ms(loop);
@@ -375,16 +382,24 @@ spout__loop_after_ms(struct spout_loop *loop, uint64_t ms)
 	return ms > SPOUT__WHEEL_NEVER - now ? SPOUT__WHEEL_NEVER : now + ms;
 }
 
-const char *
-spout_loop_http_date(struct spout_loop *loop)
+time_t
+spout__loop_unix_time(void)
 {
 	struct timespec ts;
 
 	/* 5 ns, no system call; its 4 ms grain does not matter for a date. */
 	clock_gettime(CLOCK_REALTIME_COARSE, &ts);
-	if (ts.tv_sec != loop->date_second) {
-		loop->date_second = ts.tv_sec;
-		spout__http_date(ts.tv_sec, loop->date);
+	return ts.tv_sec;
+}
+
+const char *
+spout_loop_http_date(struct spout_loop *loop)
+{
+	time_t now = spout__loop_unix_time();
+
+	if (now != loop->date_second) {
+		loop->date_second = now;
+		spout__http_date(now, loop->date);
 	}
 	return loop->date;
 }

@@ -11,6 +11,8 @@
 
 #include <spout/loop.h>
 
+#include <time.h>
+
 #include "base/list.h"
 
 /** Something to run soon, in order. `run` is called after it was taken off the list. */
@@ -86,6 +88,10 @@ void spout__timer_stop(struct spout__timer *timer);
 
 /** Absolute time `ms` from now; saturates. */
 uint64_t spout__loop_after_ms(struct spout_loop *loop, uint64_t ms);
+/** Cached monotonic microseconds: the time of spout_loop_now_ms(), finer. */
+uint64_t spout__loop_now_us(struct spout_loop *loop);
+/** Seconds since 1970. */
+time_t spout__loop_unix_time(void);
 /** Fresh monotonic nanoseconds, also refreshing the cached clock. */
 uint64_t spout__loop_clock_ns(struct spout_loop *loop);
 /** Longest turn since the last call, microseconds. */

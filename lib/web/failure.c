@@ -93,7 +93,7 @@ spout__failure_answer(struct spout_request *req, const struct spout__outcome *ou
 	if (rc == 0)
 		rc = write_page(req, &page);
 	req->defaults_set = false;
-	req->content_type_set = req->send_id = true;
+	req->send_id = true;
 	if (rc != 0)
 		spout__http_close_after(req->ex);
 }

@@ -47,7 +47,7 @@ spout_json(struct spout_request *req, struct json_t *value)
 	text = dump(value, small, &len);
 	if (text == NULL)
 		spout__co_leave(-ENOMEM, 0, "spout_json: the value cannot be encoded");
-	spout_set_header(req, "Content-Type", "application/json; charset=UTF-8");
+	spout__response_type(req, SPOUT__LITERAL("application/json; charset=UTF-8"));
 	spout_write(req, text, len);
 }
 

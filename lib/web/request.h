@@ -25,8 +25,7 @@ struct spout_request {
 	uint64_t written;              /* body bytes handed to the connection */
 	bool send_id;                  /* X-Request-Id: the client's own, or an error */
 	bool body_read;                /* a buffered body was handed out as a piece */
-	bool content_type_set;
-	bool defaults_set;             /* Server and Content-Type are in the head */
+	bool defaults_set;             /* X-Request-Id is in the head */
 	bool finished;                 /* the handler has ended: no more writing */
 	bool client_gone, cut;         /* for the access log */
 	struct spout__match match;
@@ -60,6 +59,9 @@ void spout__request_ids_init(struct spout__web *web);
 
 /** Add the fields that every response has and the handler has not set. */
 void spout__response_defaults(struct spout_request *req);
+/** The Content-Type, a constant. */
+void spout__response_type(struct spout_request *req, struct spout_slice type);
+#define SPOUT__LITERAL(text) spout_slice_of(text, sizeof(text) - 1)
 /**
  * Answer with the error page for how the handler ended, and log. On its stack; does not
  * wait.

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <strings.h>
 
 #include "base/text.h"
 #include "web/request.h"
@@ -78,8 +77,6 @@ put_header(struct spout_request *req, const char *name, const char *value,
 		    "%s: the field \"%s\" or its value is not allowed", what, name);
 	if (rc != 0)
 		spout__co_leave(rc, 0, "%s: %s", what, strerror(-rc));
-	if (strcasecmp(name, "Content-Type") == 0)
-		req->content_type_set = true;
 	return 0;
 }
 
@@ -95,33 +92,24 @@ spout_add_header(struct spout_request *req, const char *name, const char *value)
 	return put_header(req, name, value, spout__http_add_header, "spout_add_header");
 }
 
-/*
- * What cannot be added for want of memory is left out: a response without Server is a
- * response.
- */
-static void
-add_default(struct spout_request *req, struct spout_slice name, struct spout_slice value)
-{
-	if (spout__http_add_header(req->ex, name, value) != 0)
-		spout_debug("no room for the header %.*s", (int)name.len, name.data);
-}
-
-#define LITERAL(text) spout_slice_of(text, sizeof(text) - 1)
-
 void
 spout__response_defaults(struct spout_request *req)
 {
-	int status = spout__http_status(req->ex);
-
-	if (req->defaults_set || spout__http_head_sent(req->ex))
+	if (!req->send_id || req->defaults_set || spout__http_head_sent(req->ex))
 		return;
 	req->defaults_set = true;
-	add_default(req, LITERAL("Server"), LITERAL("Spout/" PACKAGE_VERSION));
-	if (!req->content_type_set && status != 204 && status != 304)
-		add_default(
-		    req, LITERAL("Content-Type"), LITERAL("text/html; charset=UTF-8"));
-	if (req->send_id)
-		add_default(req, LITERAL("X-Request-Id"), spout_slice(req->id));
+	/* Left out for want of memory: a response without it is a response. */
+	if (spout__http_add_header(
+		req->ex, spout_slice("X-Request-Id"), spout_slice(req->id)) != 0)
+		spout_debug("no room for the header X-Request-Id");
+}
+
+void
+spout__response_type(struct spout_request *req, struct spout_slice type)
+{
+	if (check_writing(req, "Content-Type") == 0 &&
+	    spout__http_set_content_type(req->ex, type) != 0)
+		misuse("Content-Type was set after the head was sent");
 }
 
 /* --- the body ------------------------------------------------------------------- */
@@ -206,7 +194,7 @@ spout_flush(struct spout_request *req)
 void
 spout_plain(struct spout_request *req, const char *text)
 {
-	spout_set_header(req, "Content-Type", "text/plain; charset=UTF-8");
+	spout__response_type(req, SPOUT__LITERAL("text/plain; charset=UTF-8"));
 	spout_write(req, text, strlen(text));
 }
 

@@ -369,7 +369,9 @@ a_request_is_answered_and_the_connection_kept(void)
 	begin();
 	say_text(GET("/hello"));
 	await_bytes(10);
-	STARTS("HTTP/1.1 200 OK\r\nDate: ");
+	STARTS("HTTP/1.1 200 OK\r\nServer: Spout/");
+	HAS("\r\nDate: ");
+	HAS("\r\nContent-Type: text/html; charset=UTF-8\r\n");
 	HAS("Content-Length: 5\r\n");
 	HAS_NOT("Connection:");
 	HAS("\r\n\r\nhello");

@@ -302,7 +302,7 @@ header_fields_are_set_and_checked(void)
 	get("/headers");
 	CU_ASSERT_TRUE(status_is(201) && has("\r\nX-A: 1\r\nX-A: 2\r\n"));
 	CU_ASSERT_TRUE(has("\r\nx-b: 2\r\n") && lacks("X-B"));
-	CU_ASSERT_TRUE(has("\r\ncontent-type: text/csv\r\n") && lacks("text/html"));
+	CU_ASSERT_TRUE(has("\r\nContent-Type: text/csv\r\n") && lacks("text/html"));
 	CU_ASSERT_STRING_EQUAL(body(), "a%20b&lt;b&gt;");
 	get("/bad-header?value=a%0d%0aX-Evil:1");
 	CU_ASSERT_TRUE(status_is(500) && lacks("X-Evil"));
