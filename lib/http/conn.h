@@ -114,6 +114,7 @@ struct spout__http_server {
 	struct spout__list idle, busy; /* connections; idle: the longest idle first */
 	struct spout__list listeners;
 	unsigned n_conns;
+	unsigned n_exchanges; /* outlive connections: a cancelled handler ends a turn later */
 	bool draining, freeing;
 	struct spout__timer drain_timer;
 	spout_callback_fn drained;
@@ -148,6 +149,8 @@ bool spout__conn_may_keep(const struct spout__http_conn *conn);
 
 /** A connection is gone: accept again, or report the end of draining. */
 void spout__server_conn_gone(struct spout__http_server *server);
+/** A handler has ended, or was never started: it does not refer to the server any more. */
+void spout__server_exchange_gone(struct spout__http_server *server);
 
 /* --- exchange.c ---------------------------------------------------------------------- */
 

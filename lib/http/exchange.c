@@ -53,6 +53,7 @@ ex_exit(struct spout_coroutine *co, const struct spout__outcome *outcome)
 	if (ex->conn != NULL)
 		spout__conn_exchange_done(ex->conn, !whole);
 	ex->conn = NULL;
+	spout__server_exchange_gone(ex->server);
 }
 
 static void
@@ -146,6 +147,7 @@ out:
 		spout__coroutine_drop(co);
 		return NULL;
 	}
+	server->n_exchanges++;
 	spout__count(SPOUT__C_REQUESTS, 1);
 	spout__gauge_add(SPOUT__G_REQUESTS_RUNNING, 1);
 	return ex;
@@ -168,6 +170,7 @@ void
 spout__exchange_drop(struct spout__http_exchange *ex)
 {
 	spout__gauge_add(SPOUT__G_REQUESTS_RUNNING, -1);
+	spout__server_exchange_gone(ex->server);
 	spout__coroutine_drop(ex->co);
 }
 

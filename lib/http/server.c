@@ -201,6 +201,7 @@ spout__http_server_free(struct spout__http_server *server)
 	if (server == NULL)
 		return;
 	server->freeing = server->draining = true;
+	server->n_exchanges++; /* not freed before the end of this function */
 	while (!spout__list_empty(&server->listeners)) {
 		struct spout__http_listener *listener =
 		    listener_of_link(spout__list_pop(&server->listeners));
@@ -213,7 +214,14 @@ spout__http_server_free(struct spout__http_server *server)
 	while (!spout__list_empty(&server->busy))
 		spout__conn_close(conn_of_link(server->busy.next));
 	spout__timer_stop(&server->drain_timer);
-	free(server);
+	spout__server_exchange_gone(server);
+}
+
+void
+spout__server_exchange_gone(struct spout__http_server *server)
+{
+	if (--server->n_exchanges == 0 && server->freeing)
+		free(server);
 }
 
 unsigned

@@ -100,7 +100,10 @@ int spout__http_server_adopt(struct spout__http_server *server, int fd,
  */
 void spout__http_server_drain(struct spout__http_server *server, spout_callback_fn done,
     void *arg);
-/** Cancel what runs, close all connections, free. */
+/**
+ * Cancel what runs, close all connections, free. The delegate and its context are needed
+ * until the cancelled handlers have ended, on the loop.
+ */
 void spout__http_server_free(struct spout__http_server *server);
 unsigned spout__http_server_connections(const struct spout__http_server *server);
 

@@ -628,6 +628,21 @@ a_vanished_client_cancels_its_request(void)
 }
 
 static void
+freeing_the_server_cancels_what_runs(void)
+{
+	begin();
+	say_text(GET("/forever"));
+	run_for(5);
+	CU_ASSERT_EQUAL(spout__coroutines_alive(loop), 1);
+	spout__http_server_free(server);
+	server = NULL;
+	run_for(10);
+	CU_ASSERT_EQUAL(spout__coroutines_alive(loop), 0);
+	CU_ASSERT_STRING_EQUAL(events, "gone finish ");
+	end();
+}
+
+static void
 a_half_closed_client_is_served_if_the_route_says_so(void)
 {
 	begin();
@@ -738,6 +753,7 @@ static const struct unit_test http_tests[] = {
 	UNIT_TEST(expect_100_is_answered_when_the_body_is_wanted),
 	UNIT_TEST(an_unread_body_is_dropped_or_ends_the_connection),
 	UNIT_TEST(a_vanished_client_cancels_its_request),
+	UNIT_TEST(freeing_the_server_cancels_what_runs),
 	UNIT_TEST(a_half_closed_client_is_served_if_the_route_says_so),
 	UNIT_TEST(a_deadline_is_answered_with_504),
 	UNIT_TEST(slow_heads_and_bodies_are_answered_with_408),
