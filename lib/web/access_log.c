@@ -5,12 +5,8 @@
 #include "web/access_log.h"
 
 #include <arpa/inet.h>
-#include <inttypes.h>
 
 #include "base/log.h"
-#include "base/text.h"
-
-#define LINE_MAX_BYTES 16384u
 
 /* Most bytes, as sent, of a target and of a header field. */
 #define TARGET_MAX 2048u
@@ -23,13 +19,48 @@ spout__access_log_init(struct spout__access_log *log, int fd, bool json)
 	log->fd = fd;
 	log->json = json;
 	log->second = -1;
-	spout__buffer_init(&log->line, LINE_MAX_BYTES);
 }
 
-void
-spout__access_log_release(struct spout__access_log *log)
+/* --- small parts ---------------------------------------------------------------- */
+
+static char *
+put(char *to, const char *data, size_t len)
 {
-	spout__buffer_release(&log->line);
+	memcpy(to, data, len);
+	return to + len;
+}
+
+#define PUT(to, literal) put((to), (literal), sizeof(literal) - 1)
+
+static char *
+put_text(char *to, const char *text)
+{
+	return put(to, text, strlen(text));
+}
+
+static char *
+put_number(char *to, uint64_t n)
+{
+	char digits[20];
+	unsigned i = sizeof(digits);
+
+	do {
+		digits[--i] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	return put(to, digits + i, sizeof(digits) - i);
+}
+
+static void
+put_ipv4(char *to, const void *address)
+{
+	const unsigned char *byte = address;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		to = put_number(to, byte[i]);
+		*to++ = i < 3 ? '.' : '\0';
+	}
 }
 
 void
@@ -39,155 +70,161 @@ spout__peer_text(const struct sockaddr *peer, char text[SPOUT__PEER_SIZE])
 	const struct sockaddr_in6 *v6 = (const void *)peer;
 
 	if (peer->sa_family == AF_INET)
-		inet_ntop(AF_INET, &v4->sin_addr, text, SPOUT__PEER_SIZE);
+		put_ipv4(text, &v4->sin_addr);
 	else if (peer->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
-		inet_ntop(AF_INET, v6->sin6_addr.s6_addr + 12, text, SPOUT__PEER_SIZE);
+		put_ipv4(text, v6->sin6_addr.s6_addr + 12);
 	else if (peer->sa_family == AF_INET6)
 		inet_ntop(AF_INET6, &v6->sin6_addr, text, SPOUT__PEER_SIZE);
 	else
 		memcpy(text, "unix", sizeof("unix"));
 }
 
-/* --- the combined format -------------------------------------------------------- */
-
-/* Apache's way of escaping. */
-static int
-append_escaped(struct spout__buffer *to, struct spout_slice s, size_t max)
+static char *
+put_peer(char *to, const struct sockaddr *peer)
 {
-	size_t i, from = 0, len = s.len < max ? s.len : max;
-	int rc = 0;
+	spout__peer_text(peer, to);
+	return to + strlen(to);
+}
 
-	for (i = 0; i < len && rc == 0; i++) {
+/*
+ * Text as a client sent it: what is not printable ASCII, a quote or a backslash becomes a
+ * prefix and two hexadecimal digits: "\x0a", or "\u000a" in JSON.
+ */
+static char *
+put_escaped(char *to, struct spout_slice s, size_t max, const char *prefix)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t i, len = s.len < max ? s.len : max;
+
+	for (i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)s.data[i];
 
-		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\')
+		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
+			*to++ = (char)c;
 			continue;
-		rc = spout__buffer_append(to, s.data + from, i - from);
-		if (rc == 0)
-			rc = spout__buffer_printf(to, "\\x%02x", c);
-		from = i + 1;
+		}
+		to = put_text(to, prefix);
+		*to++ = hex[c >> 4];
+		*to++ = hex[c & 15];
 	}
-	if (rc == 0)
-		rc = spout__buffer_append(to, s.data + from, len - from);
-	return rc == 0 && s.len > max ? spout__buffer_append(to, "...", 3) : rc;
+	return s.len > max ? PUT(to, "...") : to;
 }
+
+/* --- the combined format -------------------------------------------------------- */
 
 /* A field in quotes; "-" for none. */
-static int
-append_quoted(struct spout__buffer *to, struct spout_slice s)
+static char *
+put_quoted(char *to, struct spout_slice s)
 {
-	int rc = spout__buffer_append(to, "\"", 1);
-
-	if (rc == 0)
-		rc = append_escaped(to, s.data != NULL ? s : spout_slice("-"), FIELD_MAX);
-	return rc != 0 ? rc : spout__buffer_append(to, "\" ", 2);
+	*to++ = '"';
+	to = put_escaped(to, s.data != NULL ? s : spout_slice("-"), FIELD_MAX, "\\x");
+	return PUT(to, "\" ");
 }
 
-static int
-append_request_line(struct spout__buffer *to, const struct spout__access_entry *e)
+static char *
+put_request_line(char *to, const struct spout__access_entry *e)
 {
-	int rc;
-
 	if (e->method == NULL)
-		return spout__buffer_append(to, "\"-\"", 3);
-	rc = spout__buffer_printf(to, "\"%s ", e->method);
-	if (rc == 0)
-		rc = append_escaped(to, e->target, TARGET_MAX);
-	return rc != 0 ? rc : spout__buffer_printf(to, " HTTP/1.%u\"", e->minor);
+		return PUT(to, "\"-\" ");
+	*to++ = '"';
+	to = put_text(to, e->method);
+	*to++ = ' ';
+	to = put_escaped(to, e->target, TARGET_MAX, "\\x");
+	to = PUT(to, " HTTP/1.");
+	*to++ = (char)('0' + e->minor);
+	return PUT(to, "\" ");
 }
 
-static int
-format_combined(const struct spout__access_log *log, struct spout__buffer *to,
-    const struct spout__access_entry *e)
+static char *
+put_combined(char *to, const char *date, const struct spout__access_entry *e)
 {
-	char peer[SPOUT__PEER_SIZE];
-	int rc;
-
-	spout__peer_text(e->peer, peer);
-	rc = spout__buffer_printf(to, "%s - - [%s] ", peer, log->date);
-	if (rc == 0)
-		rc = append_request_line(to, e);
-	if (rc == 0)
-		rc = spout__buffer_printf(to, " %d %" PRIu64 " ", e->status, e->bytes);
-	if (rc == 0)
-		rc = append_quoted(to, e->referer);
-	if (rc == 0)
-		rc = append_quoted(to, e->user_agent);
-	return rc != 0
-	    ? rc
-	    : spout__buffer_printf(to, "%" PRIu64 " %s%s", e->duration_us,
-		  e->request_id != NULL ? e->request_id : "-", e->cut ? " cut" : "");
+	to = put_peer(to, e->peer);
+	to = PUT(to, " - - [");
+	to = put_text(to, date);
+	to = PUT(to, "] ");
+	to = put_request_line(to, e);
+	to = put_number(to, (unsigned)e->status);
+	*to++ = ' ';
+	to = put_number(to, e->bytes);
+	*to++ = ' ';
+	to = put_quoted(to, e->referer);
+	to = put_quoted(to, e->user_agent);
+	to = put_number(to, e->duration_us);
+	*to++ = ' ';
+	to = put_text(to, e->request_id != NULL ? e->request_id : "-");
+	return e->cut ? PUT(to, " cut") : to;
 }
 
 /* --- JSON ----------------------------------------------------------------------- */
 
-/* ,"name":"text"; nothing for none. */
-static int
-append_member(
-    struct spout__buffer *to, const char *name, struct spout_slice s, size_t max)
+/* ,"name":"text"; nothing for none. Bytes that are not ASCII are taken for Latin-1. */
+static char *
+put_member(char *to, const char *name, struct spout_slice s, size_t max)
 {
-	int rc;
-
 	if (s.data == NULL)
-		return 0;
-	rc = spout__buffer_printf(to, ",\"%s\":\"", name);
-	if (rc == 0)
-		rc = spout__json_escape(to, s.data, s.len < max ? s.len : max);
-	if (rc == 0 && s.len > max)
-		rc = spout__buffer_append(to, "...", 3);
-	return rc != 0 ? rc : spout__buffer_append(to, "\"", 1);
+		return to;
+	to = PUT(to, ",\"");
+	to = put_text(to, name);
+	to = PUT(to, "\":\"");
+	to = put_escaped(to, s, max, "\\u00");
+	*to++ = '"';
+	return to;
 }
 
-static int
-format_json(const struct spout__access_log *log, struct spout__buffer *to,
-    const struct spout__access_entry *e)
+static char *
+put_json(char *to, const char *date, const struct spout__access_entry *e)
 {
-	char peer[SPOUT__PEER_SIZE];
-	int rc;
-
-	spout__peer_text(e->peer, peer);
-	rc = spout__buffer_printf(to,
-	    "{\"time\":\"%s\",\"peer\":\"%s\",\"status\":%d,\"bytes\":%" PRIu64
-	    ",\"duration_us\":%" PRIu64,
-	    log->date, peer, e->status, e->bytes, e->duration_us);
-	if (rc == 0 && e->method != NULL)
-		rc = spout__buffer_printf(
-		    to, ",\"method\":\"%s\",\"version\":\"1.%u\"", e->method, e->minor);
-	if (rc == 0 && e->method != NULL)
-		rc = append_member(to, "target", e->target, TARGET_MAX);
-	if (rc == 0)
-		rc = append_member(to, "referer", e->referer, FIELD_MAX);
-	if (rc == 0)
-		rc = append_member(to, "user_agent", e->user_agent, FIELD_MAX);
-	if (rc == 0)
-		rc = append_member(
-		    to, "request_id", spout_slice(e->request_id), FIELD_MAX);
-	return rc != 0 ? rc
-		       : spout__buffer_printf(to, "%s}", e->cut ? ",\"cut\":true" : "");
+	to = PUT(to, "{\"time\":\"");
+	to = put_text(to, date);
+	to = PUT(to, "\",\"peer\":\"");
+	to = put_peer(to, e->peer);
+	to = PUT(to, "\",\"status\":");
+	to = put_number(to, (unsigned)e->status);
+	to = PUT(to, ",\"bytes\":");
+	to = put_number(to, e->bytes);
+	to = PUT(to, ",\"duration_us\":");
+	to = put_number(to, e->duration_us);
+	if (e->method != NULL) {
+		to = put_member(to, "method", spout_slice(e->method), FIELD_MAX);
+		to = PUT(to, ",\"version\":\"1.");
+		*to++ = (char)('0' + e->minor);
+		*to++ = '"';
+		to = put_member(to, "target", e->target, TARGET_MAX);
+	}
+	to = put_member(to, "referer", e->referer, FIELD_MAX);
+	to = put_member(to, "user_agent", e->user_agent, FIELD_MAX);
+	to = put_member(to, "request_id", spout_slice(e->request_id), FIELD_MAX);
+	return e->cut ? PUT(to, ",\"cut\":true}") : PUT(to, "}");
 }
 
 /* --- lines ---------------------------------------------------------------------- */
 
-int
+_Static_assert(SPOUT__ACCESS_LINE_MAX > 6 * (TARGET_MAX + 2 * FIELD_MAX + 64) + 1024,
+    "the longest line has room");
+
+void
 spout__access_log_format(
     struct spout__access_log *log, const struct spout__access_entry *entry, time_t now)
 {
 	struct tm tm;
+	char *end;
 
 	if (now != log->second && gmtime_r(&now, &tm) != NULL) {
 		strftime(log->date, sizeof(log->date),
 		    log->json ? "%Y-%m-%dT%H:%M:%SZ" : "%d/%b/%Y:%H:%M:%S +0000", &tm);
 		log->second = now;
 	}
-	spout__buffer_clear(&log->line);
-	return log->json ? format_json(log, &log->line, entry)
-			 : format_combined(log, &log->line, entry);
+	end = log->json ? put_json(log->line, log->date, entry)
+			: put_combined(log->line, log->date, entry);
+	log->len = (size_t)(end - log->line);
 }
 
 void
 spout__access_log_add(
     struct spout__access_log *log, const struct spout__access_entry *entry)
 {
-	if (log->fd >= 0 && spout__access_log_format(log, entry, time(NULL)) == 0)
-		spout__log_raw(log->fd, spout__buffer_at(&log->line), log->line.len);
+	if (log->fd < 0)
+		return;
+	spout__access_log_format(log, entry, time(NULL));
+	spout__log_raw(log->fd, log->line, log->len);
 }

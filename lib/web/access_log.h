@@ -17,8 +17,6 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "base/buffer.h"
-
 struct spout__access_entry {
 	const struct sockaddr *peer;
 	const char *method;           /* NULL: there was no valid request */
@@ -30,21 +28,24 @@ struct spout__access_entry {
 	bool cut;                     /* the response is not whole */
 };
 
+/* Everything in a line has a bound of its own; together they stay below this. */
+#define SPOUT__ACCESS_LINE_MAX 24576u
+
 struct spout__access_log {
 	int fd;                       /* -1: off */
 	bool json;
-	struct spout__buffer line;
+	size_t len;                   /* of the line below */
 	time_t second;                /* that `date` stands for */
 	char date[32];
+	char line[SPOUT__ACCESS_LINE_MAX];
 };
 
 void spout__access_log_init(struct spout__access_log *log, int fd, bool json);
-void spout__access_log_release(struct spout__access_log *log);
 /** Write a line. */
 void spout__access_log_add(struct spout__access_log *log,
     const struct spout__access_entry *entry);
-/** Compose the line of that moment in log->line. 0 or -errno. */
-int spout__access_log_format(struct spout__access_log *log,
+/** Compose the line of that moment in log->line. */
+void spout__access_log_format(struct spout__access_log *log,
     const struct spout__access_entry *entry, time_t now);
 
 /** Room for spout__peer_text(). */

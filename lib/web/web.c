@@ -289,7 +289,6 @@ spout__web_free(struct spout__web *web)
 		return;
 	while ((node = spout__list_pop(&web->checks)) != NULL)
 		free(spout__container_of(node, struct spout__web_check, link));
-	spout__access_log_release(&web->access_log);
 	spout__router_free(web->router);
 	free(web);
 }
