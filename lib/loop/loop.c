@@ -162,6 +162,7 @@ spout_loop_free(struct spout_loop *loop)
 	if (loop == NULL)
 		return;
 	spout__assert(!loop->running);
+	spout__loop_settle_posts(loop);
 	free_layers(loop);
 	/* What is ready still runs: callbacks own their memory. */
 	run_list(&loop->ready, UINT32_MAX);
@@ -241,8 +242,9 @@ arm_wheel(struct spout_loop *loop)
 	wait_us = (next * 1000000u - loop->now_ns + 999u) / 1000u;
 	tv.tv_sec = (time_t)(wait_us / 1000000u);
 	tv.tv_usec = (suseconds_t)(wait_us % 1000000u);
-	if (event_add(&loop->wheel_event, &tv) == 0)
-		loop->wheel_armed_ms = next;
+	if (event_add(&loop->wheel_event, &tv) < 0)
+		return false; /* no memory: turn without sleeping rather than oversleep */
+	loop->wheel_armed_ms = next;
 	return true;
 }
 

@@ -43,6 +43,9 @@ struct spout_loop {
 	char *scratch;
 };
 
+/** The loop ends: callbacks that were posted become ready, other messages are dropped. */
+void spout__loop_settle_posts(struct spout_loop *loop);
+
 /* Callback or timer made through the public, allocating calls. */
 void spout__public_timer_fire(struct spout__timer *timer);
 void spout__public_timer_free(struct spout__timer *timer);

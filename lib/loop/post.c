@@ -65,6 +65,26 @@ on_ready(struct spout__ready *ready)
 	callback_run(spout__container_of(ready, struct callback, ready));
 }
 
+void
+spout__loop_settle_posts(struct spout_loop *loop)
+{
+	struct spout__post *post = atomic_exchange(&loop->posts, NULL), *next;
+	struct spout__list newest_first, *node;
+
+	spout__list_init(&newest_first);
+	for (; post != NULL; post = next) {
+		struct callback *callback = spout__container_of(post, struct callback, post);
+
+		next = post->next;
+		if (post->run != on_post)
+			continue; /* its owner knows that it may not come */
+		spout__ready_init(&callback->ready, on_ready);
+		spout__list_push_front(&newest_first, &callback->ready.link);
+	}
+	while ((node = spout__list_pop(&newest_first)) != NULL)
+		spout__list_push(&loop->ready, node);
+}
+
 int
 spout_loop_post(struct spout_loop *loop, spout_callback_fn fn, void *arg)
 {
