@@ -29,15 +29,24 @@ struct spout__acceptor {
 };
 
 static void
+retry_later(struct spout__acceptor *acceptor)
+{
+	spout__timer_start_at(acceptor->loop, &acceptor->retry,
+	    spout__loop_after_ms(acceptor->loop, PAUSE_MS));
+}
+
+static void
 watch(struct spout__acceptor *acceptor, bool on)
 {
 	if (acceptor->watching == on)
 		return;
-	acceptor->watching = on;
-	if (on)
-		event_add(&acceptor->event, NULL);
-	else
+	if (on && event_add(&acceptor->event, NULL) < 0) {
+		retry_later(acceptor); /* no memory for it now: never stay deaf */
+		return;
+	}
+	if (!on)
 		event_del(&acceptor->event);
+	acceptor->watching = on;
 }
 
 static void
@@ -51,8 +60,7 @@ static void
 pause_accepting(struct spout__acceptor *acceptor)
 {
 	watch(acceptor, false);
-	spout__timer_start_at(acceptor->loop, &acceptor->retry,
-	    spout__loop_after_ms(acceptor->loop, PAUSE_MS));
+	retry_later(acceptor);
 }
 
 static void
