@@ -528,6 +528,18 @@ on_eof(struct spout__stream *stream)
 	conn_check_eof(conn);
 }
 
+/* Not read to the end: what is missing of a body, or of a next request, may still come. */
+static void
+on_closing(struct spout__stream *stream)
+{
+	struct spout__http_conn *conn = conn_of(stream);
+	const struct spout__http_exchange *ex = conn->ex;
+
+	if (conn->state == SPOUT__CONN_RUNNING && !ex->plan.half_close &&
+	    spout__http_body_done(&ex->body) && !request_is_buffered(conn))
+		spout__conn_close(conn);
+}
+
 static void
 on_error(struct spout__stream *stream, int error)
 {
@@ -556,7 +568,8 @@ on_sent(struct spout__stream *stream)
 		spout__loop_ready(stream->loop, &conn->ready);
 }
 
-static const struct spout__stream_ops stream_ops = { on_data, on_eof, on_error, on_sent };
+static const struct spout__stream_ops stream_ops = { on_data, on_eof, on_closing, on_error,
+	on_sent };
 
 /* --- time-outs ------------------------------------------------------------------------------------ */
 

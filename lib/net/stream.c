@@ -57,8 +57,10 @@ rearm(struct spout__stream *stream)
 
 	if (stream->fd < 0 || stream->failed)
 		return;
-	if (!stream->eof)
-		events |= stream->reading ? SPOUT_READ : SPOUT_CLOSED;
+	if (stream->reading && !stream->eof)
+		events |= SPOUT_READ;
+	else if (!stream->eof && !stream->closing)
+		events |= SPOUT_CLOSED;
 	if (stream->blocked)
 		events |= SPOUT_WRITE;
 	r = arm(stream, events);
@@ -72,6 +74,16 @@ saw_eof(struct spout__stream *stream)
 	stream->eof = true;
 	rearm(stream);
 	stream->ops->on_eof(stream);
+}
+
+/* A client that has sent everything may close its side long before we have read it. */
+static void
+saw_closing(struct spout__stream *stream)
+{
+	stream->closing = true;
+	rearm(stream);
+	if (!stream->failed)
+		stream->ops->on_closing(stream);
 }
 
 static void
@@ -108,7 +120,7 @@ on_event(evutil_socket_t fd, short what, void *arg)
 	if (what & EV_READ)
 		read_some(stream);
 	else if (what & EV_CLOSED)
-		saw_eof(stream);
+		saw_closing(stream);
 }
 
 static void

@@ -24,8 +24,11 @@ struct spout__stream;
 struct spout__stream_ops {
 	/* Bytes have arrived; valid only during the call. */
 	void (*on_data)(struct spout__stream *stream, const char *data, size_t len);
-	/* The peer sends no more. Called once. */
+	/* The peer sends no more, and all that it sent was read. Called once. */
 	void (*on_eof)(struct spout__stream *stream);
+	/* With reading off: the peer sends no more; bytes of it may be unread, which is why
+	 * on_eof() still comes when they are read. Called at most once. */
+	void (*on_closing)(struct spout__stream *stream);
 	/* Reading or writing failed (-errno): the stream is of no further use. Called once. */
 	void (*on_error)(struct spout__stream *stream, int error);
 	/* Some of the queue has left; called after each write that made progress. */
@@ -42,7 +45,8 @@ struct spout__stream {
 	unsigned char events; /* what the event is armed for: SPOUT_READ … */
 	bool reading;         /* the owner wants data */
 	bool blocked;         /* the kernel took less than was offered */
-	bool eof;             /* the peer sends no more */
+	bool eof;             /* the peer sends no more, all is read */
+	bool closing;         /* the peer sends no more, some may be unread */
 	bool failed;
 };
 

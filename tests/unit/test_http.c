@@ -660,6 +660,25 @@ a_half_closed_client_is_served_if_the_route_says_so(void)
 }
 
 static void
+what_came_before_a_half_close_is_read(void)
+{
+	static char body[120000];
+
+	memset(body, 'x', sizeof(body));
+	begin();
+	say_text(GET("/nap") "POST /echo HTTP/1.1\r\nHost: a\r\n"
+	    "Content-Length: 120000\r\n\r\n");
+	say(body, sizeof(body));
+	say_text(GET("/hello"));
+	shutdown(client, SHUT_WR);
+	await_bytes(0);
+	CU_ASSERT_EQUAL(count("HTTP/1.1 200"), 3);
+	CU_ASSERT_EQUAL(count("x"), sizeof(body));
+	HAS("hello");
+	end();
+}
+
+static void
 a_deadline_is_answered_with_504(void)
 {
 	options.request_timeout_ms = 20;
@@ -755,6 +774,7 @@ static const struct unit_test http_tests[] = {
 	UNIT_TEST(a_vanished_client_cancels_its_request),
 	UNIT_TEST(freeing_the_server_cancels_what_runs),
 	UNIT_TEST(a_half_closed_client_is_served_if_the_route_says_so),
+	UNIT_TEST(what_came_before_a_half_close_is_read),
 	UNIT_TEST(a_deadline_is_answered_with_504),
 	UNIT_TEST(slow_heads_and_bodies_are_answered_with_408),
 	UNIT_TEST(an_idle_connection_is_closed_in_time),
