@@ -57,7 +57,7 @@ sends_body(const struct spout__http_exchange *ex)
 
 enum field {
 	FIELD_PLAIN,
-	FIELD_OURS, /* Connection, Transfer-Encoding, Date */
+	FIELD_OURS, /* Connection, Transfer-Encoding, Date, Server */
 	FIELD_LENGTH,
 	FIELD_TYPE,
 };
@@ -68,6 +68,8 @@ field_of_name(struct spout_slice name)
 	switch (name.len) {
 	case 4:
 		return strncasecmp(name.data, "date", 4) == 0 ? FIELD_OURS : FIELD_PLAIN;
+	case 6:
+		return strncasecmp(name.data, "server", 6) == 0 ? FIELD_OURS : FIELD_PLAIN;
 	case 10:
 		return strncasecmp(name.data, "connection", 10) == 0 ? FIELD_OURS :
 		                                                       FIELD_PLAIN;

@@ -139,9 +139,10 @@ uint64_t spout__http_bytes_sent(const struct spout__http_exchange *ex); /* of th
 /** Status of the response [200]. Returns 0, -EINVAL, or -EALREADY after the head is out. */
 int spout__http_set_status(struct spout__http_exchange *ex, int status);
 /**
- * Add a header field. Copies. Content-Length, Connection, Transfer-Encoding and Date are
- * ours: -EINVAL for the last three; a Content-Type replaces the one before; a Content-Length given by the handler is checked
- * against what is written. -EINVAL too for CR, LF, NUL or a bad name; -EALREADY; -ENOMEM.
+ * Add a header field. Copies. Connection, Transfer-Encoding, Date and Server are ours:
+ * -EINVAL, as for CR, LF, NUL or a bad name; a Content-Type replaces the one before; a
+ * Content-Length given by the handler is checked against what is written. -EALREADY after
+ * the head; -ENOMEM.
  */
 int spout__http_add_header(struct spout__http_exchange *ex, struct spout_slice name,
     struct spout_slice value);

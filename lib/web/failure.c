@@ -34,6 +34,8 @@ write_head(struct spout_request *req, const struct spout__page *page)
 
 	if (rc == 0)
 		rc = set_text(req, "Content-Type", spout__page_content_type(page));
+	if (rc == 0)
+		rc = set_text(req, "X-Request-Id", req->id);
 	if (rc == 0 && page->status == 503)
 		rc = set_text(req, "Retry-After", SPOUT__RETRY_AFTER);
 	if (rc == 0 && page->status == 405 && req->match.endpoint == NULL) {
@@ -92,8 +94,6 @@ spout__failure_answer(struct spout_request *req, const struct spout__outcome *ou
 		rc = write_head(req, &page);
 	if (rc == 0)
 		rc = write_page(req, &page);
-	req->defaults_set = false;
-	req->send_id = true;
 	if (rc != 0)
 		spout__http_close_after(req->ex);
 }

@@ -74,13 +74,15 @@ spout__request_set_id(struct spout_request *req)
 {
 	struct spout_slice id = spout__http_head_get(req->head, "X-Request-Id");
 
-	req->send_id = sane_id(id);
-	if (!req->send_id) {
+	if (!sane_id(id)) {
 		take_next_id(req);
 		return;
 	}
 	memcpy(req->id, id.data, id.len);
 	req->id[id.len] = '\0';
+	/* Left out for want of memory: a response without it is a response. */
+	if (spout__http_add_header(req->ex, spout_slice("X-Request-Id"), id) != 0)
+		spout_debug("no room for the header X-Request-Id");
 }
 
 /* --- what a handler may ask ----------------------------------------------------- */

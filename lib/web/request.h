@@ -22,10 +22,7 @@ struct spout_request {
 	const struct spout__http_head *head;
 	const struct spout_route *route;
 	struct spout__args *query, *form; /* parsed on first use, in the scope */
-	uint64_t written;              /* body bytes handed to the connection */
-	bool send_id;                  /* X-Request-Id: the client's own, or an error */
 	bool body_read;                /* a buffered body was handed out as a piece */
-	bool defaults_set;             /* X-Request-Id is in the head */
 	bool finished;                 /* the handler has ended: no more writing */
 	bool client_gone, cut;         /* for the access log */
 	struct spout__match match;
@@ -52,13 +49,11 @@ struct spout__web {
 /** Make the request of an exchange in its scope; NULL when out of memory. */
 struct spout_request *spout__request_new(struct spout__web *web,
     struct spout__http_exchange *ex, const struct spout__http_head *head);
-/** Set its id: the client's if that is sane, else the next of ours. */
+/** Set its id: the client's if that is sane (then it is sent back), else the next one. */
 void spout__request_set_id(struct spout_request *req);
 /** Begin the series of ids of this worker. */
 void spout__request_ids_init(struct spout__web *web);
 
-/** Add the fields that every response has and the handler has not set. */
-void spout__response_defaults(struct spout_request *req);
 /** The Content-Type, a constant. */
 void spout__response_type(struct spout_request *req, struct spout_slice type);
 #define SPOUT__LITERAL(text) spout_slice_of(text, sizeof(text) - 1)
@@ -68,6 +63,7 @@ void spout__response_type(struct spout_request *req, struct spout_slice type);
  */
 void spout__failure_answer(struct spout_request *req,
     const struct spout__outcome *outcome);
+
 /** The library's own routes, ended by SPOUT_END. */
 extern const struct spout_route spout__health_routes[];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The response, as a handler writes it: thin over lib/http, which owns buffering and
- * framing. Here: defaults, plain forms that leave, and the checks against misuse.
+ * framing. Here: plain forms that leave.
  */
 #include "config.h"
 
@@ -11,9 +11,6 @@
 #include "base/text.h"
 #include "web/request.h"
 #include "web/status.h"
-
-/* A response grows past what lib/http buffers only after its defaults were set here. */
-#define DEFAULTS_AFTER_BYTES 16384u
 
 /* Log a mistake in the program once per place, and return -EINVAL. */
 #define misuse(...) \
@@ -93,18 +90,6 @@ spout_add_header(struct spout_request *req, const char *name, const char *value)
 }
 
 void
-spout__response_defaults(struct spout_request *req)
-{
-	if (!req->send_id || req->defaults_set || spout__http_head_sent(req->ex))
-		return;
-	req->defaults_set = true;
-	/* Left out for want of memory: a response without it is a response. */
-	if (spout__http_add_header(
-		req->ex, spout_slice("X-Request-Id"), spout_slice(req->id)) != 0)
-		spout_debug("no room for the header X-Request-Id");
-}
-
-void
 spout__response_type(struct spout_request *req, struct spout_slice type)
 {
 	if (check_writing(req, "Content-Type") == 0 &&
@@ -121,9 +106,6 @@ spout_try_write(struct spout_request *req, const void *data, size_t len)
 
 	if (rc != 0)
 		return rc;
-	req->written += len;
-	if (req->written > DEFAULTS_AFTER_BYTES)
-		spout__response_defaults(req);
 	rc = spout__http_write(req->ex, data, len);
 	return rc == 0 ? 0
 		       : spout__co_error(rc, "writing the response: %s", strerror(-rc));
@@ -185,7 +167,6 @@ spout_flush(struct spout_request *req)
 
 	if (rc != 0)
 		return;
-	spout__response_defaults(req);
 	rc = spout__http_flush(req->ex);
 	if (rc != 0)
 		leave_writing(rc);

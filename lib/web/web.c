@@ -171,7 +171,6 @@ on_exit_handler(void *ctx, struct spout__http_exchange *ex,
 	req->client_gone = client_gone;
 	if (outcome->error != 0)
 		spout__failure_answer(req, outcome);
-	spout__response_defaults(req);
 	req->finished = true;
 }
 

@@ -227,7 +227,7 @@ SPOUT_API int spout_set_status(struct spout_request *req, int status);
  * Set a header field (replacing all of that name), or add one more. Copies. Content-Type
  * is text/html; charset=UTF-8 unless it is set. 0, or -EINVAL when the head has been
  * sent. A control character in the value, a name that is no token, or one that is the
- * server's (Connection, Date, Transfer-Encoding) ends the handler with 500.
+ * server's (Connection, Date, Server, Transfer-Encoding) ends the handler with 500.
  */
 SPOUT_API int spout_set_header(struct spout_request *req, const char *name,
     const char *value);
