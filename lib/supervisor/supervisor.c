@@ -171,11 +171,11 @@ notice_pause(struct spout__supervisor *sup, uint64_t slept_ms, int asked_ms)
 static void
 wait_for_events(struct spout__supervisor *sup, struct pollfd *fds)
 {
-	uint64_t before = spout__clock_ms();
+	uint64_t before = sup->now_ms; /* of the last round: a pause between polls counts */
 	int asked;
 	unsigned i;
 
-	sup->now_ms = before;
+	sup->now_ms = spout__clock_ms();
 	asked = next_wait_ms(sup);
 	fds[0] = (struct pollfd){ .fd = sup->signal_fd, .events = POLLIN };
 	for (i = 0; i < sup->o.n_workers; i++)

@@ -396,9 +396,8 @@ socket_file_of_another_is_not_removed_at_close(void)
 
 /* In a child whose descriptor 3 is `fd`: 0 when everything is as it must be. */
 static int
-inherit_in_child(int fd, bool is_listener)
+inherit_in_child(int fd, bool is_listener, struct spout__listeners *ls)
 {
-	struct spout__listeners ls;
 	char why[SPOUT__WHY], pid[16];
 
 	if (fd != 3 && dup2(fd, 3) != 3)
@@ -408,13 +407,13 @@ inherit_in_child(int fd, bool is_listener)
 	setenv("LISTEN_FDS", "1", 1);
 	if (spout__listeners_inherited() != 1)
 		return 2;
-	if (spout__listeners_open(&ls, NULL, 0, 4, why) < 0)
+	if (spout__listeners_open(ls, NULL, 0, 4, why) < 0)
 		return strstr(why, "not a listening socket") != NULL && !is_listener ? 0
 										     : 3;
 	if (!is_listener)
 		return 4;
-	if (ls.n != 1 || ls.items->mode != SPOUT__LISTEN_SHARED ||
-	    spout__listener_fd(ls.items, 3) != 3 || getenv("LISTEN_FDS") != NULL)
+	if (ls->n != 1 || ls->items->mode != SPOUT__LISTEN_SHARED ||
+	    spout__listener_fd(ls->items, 3) != 3 || getenv("LISTEN_FDS") != NULL)
 		return 5;
 	if (!(fcntl(3, F_GETFD) & FD_CLOEXEC) || !(fcntl(3, F_GETFL) & O_NONBLOCK))
 		return 6;
@@ -427,8 +426,13 @@ status_of_inheriting(int fd, bool is_listener)
 	int status = -1;
 	pid_t pid = fork();
 
-	if (pid == 0)
-		_exit(inherit_in_child(fd, is_listener));
+	if (pid == 0) {
+		struct spout__listeners ls = { 0 };
+
+		status = inherit_in_child(fd, is_listener, &ls);
+		spout__listeners_close(&ls);
+		_exit(status);
+	}
 	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
 	return status;
 }
