@@ -81,12 +81,20 @@ tests_unit_test_web_answers_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
 check_PROGRAMS += tests/unit/test_web_parts
 tests_unit_test_web_parts_SOURCES = tests/unit/test_web_parts.c $(UNIT_SOURCES)
 tests_unit_test_web_parts_LDADD = $(UNIT_LIBS)
+
 # The linker puts tests/unit/torture.c between the library and what can fail.
+TORTURE_WRAP = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc \
+	-Wl,--wrap=realloc,--wrap=free,--wrap=strdup,--wrap=mmap,--wrap=munmap \
+	-Wl,--wrap=eventfd,--wrap=pthread_create
 check_PROGRAMS += tests/unit/test_torture
 tests_unit_test_torture_SOURCES = tests/unit/test_torture.c \
 	tests/unit/torture.c tests/unit/torture.h $(UNIT_SOURCES)
-tests_unit_test_torture_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc \
-	-Wl,--wrap=realloc,--wrap=free,--wrap=strdup,--wrap=mmap,--wrap=munmap \
-	-Wl,--wrap=eventfd,--wrap=pthread_create
+tests_unit_test_torture_LDFLAGS = $(TORTURE_WRAP)
 tests_unit_test_torture_LDADD = $(UNIT_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS)
+
+check_PROGRAMS += tests/unit/test_web_torture
+tests_unit_test_web_torture_SOURCES = tests/unit/test_web_torture.c \
+	tests/unit/torture.c tests/unit/torture.h $(UNIT_SOURCES)
+tests_unit_test_web_torture_LDFLAGS = $(TORTURE_WRAP)
+tests_unit_test_web_torture_LDADD = $(UNIT_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS)
 endif
