@@ -60,8 +60,8 @@ port_valid(const char *p, const char *end)
 	return port <= 65535;
 }
 
-bool
-spout__http_authority_valid(struct spout_slice authority)
+static bool
+authority_check(struct spout_slice authority)
 {
 	const char *p = authority.data, *end = p + authority.len;
 
@@ -71,6 +71,27 @@ spout__http_authority_valid(struct spout_slice authority)
 	if (p == NULL)
 		return false;
 	return p == end || (*p == ':' && port_valid(p + 1, end));
+}
+
+/* A server is asked for few hosts: the last one found valid need not be looked at again. */
+bool
+spout__http_authority_valid(struct spout_slice authority)
+{
+	static __thread struct {
+		char text[64];
+		size_t len;
+	} last;
+
+	if (authority.len > 0 && authority.len == last.len &&
+	    memcmp(authority.data, last.text, last.len) == 0)
+		return true;
+	if (!authority_check(authority))
+		return false;
+	if (authority.len <= sizeof(last.text)) {
+		memcpy(last.text, authority.data, authority.len);
+		last.len = authority.len;
+	}
+	return true;
 }
 
 /* Without ":" and without the default port: what decides whether two are the same. */

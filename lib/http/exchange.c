@@ -122,12 +122,12 @@ spout__exchange_new(struct spout__http_conn *conn, const char *data, size_t len,
 	*ret_fault = SPOUT__FAULT_NONE;
 	if (co == NULL)
 		return NULL;
-	copy = spout_alloc_in(spout__coroutine_scope(co), len);
-	ex = spout_alloc_in(spout__coroutine_scope(co), sizeof(*ex));
-	if (copy == NULL || ex == NULL)
+	ex = spout_alloc_in(spout__coroutine_scope(co), sizeof(*ex) + len);
+	if (ex == NULL)
 		goto out;
-	memcpy(copy, data, len);
 	memset(ex, 0, sizeof(*ex));
+	copy = (char *)(ex + 1);
+	memcpy(copy, data, len);
 	ex->conn = conn;
 	ex->server = server;
 	ex->co = co;

@@ -75,8 +75,8 @@ parser_fault(const http_parser *parser)
 	}
 }
 
-int
-spout__http_judge(struct spout__http_head *head, const char *data,
+static int
+judge(struct spout__http_head *head, const char *data,
     const struct spout__http_field *length, const struct spout__http_field *coding)
 {
 	/* The lexer lets no other versions pass. */
@@ -105,4 +105,41 @@ spout__http_judge(struct spout__http_head *head, const char *data,
 		head->content_length = parser.content_length;
 	}
 	return method_of(&parser, &head->method);
+}
+
+/*
+ * What http-parser is given of a request without a body is its method, a space and the
+ * slash: the same few bytes again and again. The verdict on the last ones is kept.
+ */
+struct verdict {
+	char bytes[16];
+	unsigned char len, minor;
+	enum spout__http_method method;
+};
+
+int
+spout__http_judge(struct spout__http_head *head, const char *data,
+    const struct spout__http_field *length, const struct spout__http_field *coding)
+{
+	static __thread struct verdict last;
+	size_t given = (size_t)(head->target.data + 1 - data);
+	bool plain = length == NULL && coding == NULL && head->target.data[0] == '/' &&
+	    given <= sizeof(last.bytes);
+	int r;
+
+	if (plain && given == last.len && head->minor == last.minor &&
+	    memcmp(data, last.bytes, given) == 0) {
+		head->framing = SPOUT__HTTP_NO_BODY;
+		head->content_length = 0;
+		head->method = last.method;
+		return 0;
+	}
+	r = judge(head, data, length, coding);
+	if (r == 0 && plain) {
+		memcpy(last.bytes, data, given);
+		last.len = (unsigned char)given;
+		last.minor = (unsigned char)head->minor;
+		last.method = head->method;
+	}
+	return r;
 }

@@ -155,6 +155,44 @@ spout__router_match(const struct spout__router *router, enum spout__http_method 
 	return ret_match->allow != 0 ? -EPERM : -ENOENT;
 }
 
+/* Length, ends and middle tell the paths of one application apart well enough. */
+static unsigned
+known_slot(enum spout__http_method method, struct spout_slice path)
+{
+	const unsigned char *p = (const unsigned char *)path.data;
+	unsigned h = (unsigned)path.len * 31u + (unsigned)method;
+
+	h = h * 31u + p[path.len - 1];
+	h = h * 31u + p[path.len / 2];
+	h = h * 31u + p[path.len > 1];
+	return h % SPOUT__KNOWN_PATHS;
+}
+
+const struct spout__endpoint *
+spout__router_known(const struct spout__router *router, enum spout__http_method method,
+    struct spout_slice path)
+{
+	const struct spout__known_path *known;
+
+	if (path.len == 0)
+		return NULL;
+	known = &router->known[known_slot(method, path)];
+	if (known->endpoint == NULL || known->method != method || known->len != path.len ||
+	    memcmp(known->endpoint->route->pattern, path.data, path.len) != 0)
+		return NULL;
+	return known->endpoint;
+}
+
+void
+spout__router_remember(struct spout__router *router, enum spout__http_method method,
+    struct spout_slice path, const struct spout__match *match)
+{
+	if (match->endpoint->n_params == 0 && path.len > 0 &&
+	    spout_slice_equal(path, match->endpoint->route->pattern))
+		router->known[known_slot(method, path)] =
+		    (struct spout__known_path){ match->endpoint, path.len, method };
+}
+
 size_t
 spout__router_allow(unsigned methods, char text[SPOUT__ALLOW_SIZE])
 {

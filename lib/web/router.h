@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Router: from method and path to a row of the application's table. Made once when the
- * program starts; matching allocates nothing. Pure; the tree is read-only once made.
+ * program starts; matching allocates nothing. The tree is read-only once made; beside it
+ * the fixed paths found last are remembered.
  *
  * The tree has one level per segment. A node holds its fixed children in order, at most
  * one child for a parameter and one for a rest, and per method the row that ends here.
@@ -58,6 +59,15 @@ int spout__router_add(struct spout__router *router, const struct spout_route *ro
 int spout__router_match(const struct spout__router *router,
     enum spout__http_method method, struct spout_slice path, char *scratch,
     struct spout__match *ret_match);
+/**
+ * The row of a fixed pattern if this very path found it lately, else NULL: saves the walk
+ * down the tree for the paths that are asked for most. Loop thread.
+ */
+const struct spout__endpoint *spout__router_known(const struct spout__router *router,
+    enum spout__http_method method, struct spout_slice path);
+/** Remember what a match has found, if it is that of a fixed pattern. */
+void spout__router_remember(struct spout__router *router, enum spout__http_method method,
+    struct spout_slice path, const struct spout__match *match);
 /** "GET, HEAD" … of method bits. Returns the length. */
 size_t spout__router_allow(unsigned methods, char text[SPOUT__ALLOW_SIZE]);
 

@@ -19,8 +19,18 @@ struct spout__endpoint_block {
 	struct spout__endpoint endpoint;
 };
 
+#define SPOUT__KNOWN_PATHS 64u
+
+/* A fixed pattern that was asked for as it is written. */
+struct spout__known_path {
+	const struct spout__endpoint *endpoint; /* NULL: none yet */
+	size_t len;
+	enum spout__http_method method;
+};
+
 struct spout__router {
 	struct spout__route_node root;
+	struct spout__known_path known[SPOUT__KNOWN_PATHS]; /* by hash; the last one wins */
 	struct spout__endpoint_block *blocks; /* every endpoint, to free them */
 };
 

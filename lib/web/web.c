@@ -62,18 +62,25 @@ static const struct spout_route options_route = { .handler = answer_options,
 static const struct spout_route *
 find_route(struct spout_request *req, const struct spout__http_head *head)
 {
+	struct spout__router *router = req->web->router;
 	char *scratch = NULL;
 	int rc;
 
+	req->match.endpoint = spout__router_known(router, head->method, head->path);
+	if (req->match.endpoint != NULL) {
+		req->match.allow = req->match.n_params = 0;
+		return req->match.endpoint->route;
+	}
 	if (memchr(head->path.data, '%', head->path.len) != NULL) {
 		scratch = spout_alloc_in(spout__http_scope(req->ex), head->path.len);
 		if (scratch == NULL)
 			return NULL;
 	}
-	rc = spout__router_match(
-	    req->web->router, head->method, head->path, scratch, &req->match);
-	if (rc == 0)
+	rc = spout__router_match(router, head->method, head->path, scratch, &req->match);
+	if (rc == 0) {
+		spout__router_remember(router, head->method, head->path, &req->match);
 		return req->match.endpoint->route;
+	}
 	if (rc == -EPERM)
 		return head->method == SPOUT__HTTP_OPTIONS ? &options_route : &bad_method;
 	if (rc == -EBADMSG)

@@ -328,8 +328,37 @@ many_fixed_children_are_all_found(void)
 	teardown();
 }
 
+static void
+a_path_that_was_found_is_known_for_its_method_only(void)
+{
+	static const char *const paths[] = { "/", "/users", "/users/me", "/users/7", "/slash/",
+		"/files/index", "/files/a", "/caf\xc3\xa9", "/us%65rs" };
+	static const bool fixed[] = { true, true, true, false, true, true, false, true, false };
+	struct spout__match match;
+	char scratch[64];
+	size_t i, j;
+
+	setup(table);
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		struct spout_slice path = spout_slice(paths[i]);
+
+		CU_ASSERT_PTR_NULL(spout__router_known(router, SPOUT__HTTP_GET, path));
+		CU_ASSERT_EQUAL_FATAL(spout__router_match(router, SPOUT__HTTP_GET, path,
+			scratch, &match), 0);
+		spout__router_remember(router, SPOUT__HTTP_GET, path, &match);
+		CU_ASSERT_PTR_EQUAL(spout__router_known(router, SPOUT__HTTP_GET, path),
+		    fixed[i] ? match.endpoint : NULL);
+		CU_ASSERT_PTR_NULL(spout__router_known(router, SPOUT__HTTP_POST, path));
+		for (j = 1; j < path.len; j++)
+			CU_ASSERT_PTR_NOT_EQUAL(match.endpoint, spout__router_known(router,
+			    SPOUT__HTTP_GET, spout_slice_of(paths[i], j)));
+	}
+	teardown();
+}
+
 static const struct unit_test router_tests[] = {
 	UNIT_TEST(fixed_paths_match_exactly),
+	UNIT_TEST(a_path_that_was_found_is_known_for_its_method_only),
 	UNIT_TEST(parameters_take_one_segment_that_is_not_empty),
 	UNIT_TEST(fixed_segments_win_and_a_dead_end_steps_back),
 	UNIT_TEST(a_rest_takes_all_that_is_left),
