@@ -12,7 +12,8 @@
  *    unpins it when the last access to the scope's memory or stack is over;
  *  - when a scope ends, its pending futures get `on_cancel`, then it waits for its pins
  *    to go, then clean-ups run, then its memory dies, futures included. A future that is
- *    still pending without a pin is dropped: its producer must be detached by then.
+ *    still pending without a pin completes with -ECANCELED: its producer must be detached
+ *    by then.
  *
  * A producer that waits in the same call (spout_try_run, spout_try_pg_query) may keep its
  * future on the coroutine's stack: the stack lives as long as the scope.
@@ -43,12 +44,21 @@ struct spout_scope {
 	struct spout__arena arena;
 	struct spout__defer *defers;  /* newest first */
 	struct spout__list futures;   /* pending futures made in it */
+	struct spout__list failed;    /* futures whose error nobody has looked at */
+	struct spout__list holds;     /* locks that it holds, newest first */
+	struct spout__local *locals;  /* values of spout_local_set() */
 	unsigned pins;                /* running jobs and children: see above */
 	bool ending;
 	struct spout_coroutine *co;   /* whose scope it is; NULL for an explicit one */
 	void (*on_unpinned)(struct spout_scope *scope); /* explicit ones: all pins are gone */
 	const char *request_id;       /* for the log; borrowed from the arena or longer */
 	void *local;                  /* what runs in it: the web layer's request */
+};
+
+/** Something a scope holds and gives back when it ends, after its clean-ups. */
+struct spout__hold {
+	struct spout__list link;      /* in scope->holds */
+	void (*release)(struct spout__hold *hold); /* called off the list; may not wait */
 };
 
 /** Memory limit of a coroutine's scope. */
@@ -62,6 +72,12 @@ void spout__scope_init(struct spout_scope *scope, struct spout_loop *loop, size_
 void spout__scope_end(struct spout_scope *scope, void (*done)(struct spout_scope *scope));
 void spout__scope_pin(struct spout_scope *scope);
 void spout__scope_unpin(struct spout_scope *scope);
+/**
+ * Give a new scope copies of the values that `from` has (spout_local_set): all of them, or
+ * those that may outlive `from`. Returns 0 or -ENOMEM.
+ */
+int spout__locals_inherit(struct spout_scope *scope, const struct spout_scope *from,
+    bool outlives);
 
 /* --- futures ------------------------------------------------------------------- */
 
@@ -69,7 +85,7 @@ struct spout__waiter;
 struct spout__future_callback;
 
 struct spout_future {
-	struct spout__list link;      /* in scope->futures while pending */
+	struct spout__list link;      /* in scope->futures while pending, or scope->failed */
 	struct spout_scope *scope;
 	struct spout__list waiters;   /* coroutines in a wait on it */
 	struct spout__future_callback *callbacks;
@@ -81,6 +97,7 @@ struct spout_future {
 	int error;                    /* -errno, 0 for a value */
 	bool done;
 	bool log_late_error;          /* nobody waits any more: log an error */
+	bool quiet;                   /* do not log an error */
 };
 
 /** Make a pending future in place. `on_cancel` may be NULL (then it completes -ECANCELED). */
@@ -96,6 +113,10 @@ void *spout__future_alloc(struct spout_scope *scope, size_t size,
  */
 void spout__future_complete(struct spout_future *future, int error, void *value,
     const char *reason);
+/** Somebody has seen how it ended: its error will not be logged. Typed getters call it. */
+void spout__future_looked(struct spout_future *future);
+/** spout_try_await() with a time-out: 0, the future's error, or -ETIMEDOUT. */
+int spout__future_await(struct spout_future *future, uint64_t ms, const char *what);
 
 /* --- coroutines ---------------------------------------------------------------- */
 
@@ -189,5 +210,14 @@ struct spout__waker {
 void spout__wait(struct spout__waker *waker, const char *what);
 /** End the wait of this waker (once; more are no-ops). Never resumes inline. */
 void spout__waker_wake(struct spout__waker *waker);
+/**
+ * For `detach`: the wait will not return, the coroutine leaves. What was granted to it
+ * together with the wake-up must be handed on.
+ */
+bool spout__co_leaves(const struct spout_coroutine *co);
+/** What a wait does that need not suspend: abort outside a coroutine, leave if cancelled. */
+struct spout_coroutine *spout__co_checkpoint(const char *what);
+/** For tests: called at the start of every wait; may cancel the coroutine. */
+extern void (*spout__on_wait)(struct spout_coroutine *co, const char *what);
 
 #endif

@@ -19,6 +19,8 @@
 __thread struct spout_coroutine *spout__co __attribute__((tls_model("initial-exec")));
 __thread const char *spout__job_name __attribute__((tls_model("initial-exec")));
 
+void (*spout__on_wait)(struct spout_coroutine *co, const char *what);
+
 static unsigned stack_kib = SPOUT__STACK_DEFAULT_KIB;
 
 void
@@ -184,7 +186,7 @@ leave(struct spout_coroutine *co, const struct spout__outcome *outcome)
 	spout__scope_cancel_futures(&co->scope);
 	while (co->scope.pins > 0)
 		switch_to_loop(co);
-	spout__scope_run_defers(&co->scope);
+	spout__scope_clean_up(&co->scope);
 	co->state = SPOUT__CO_DEAD;
 	switch_to_loop(co);
 	abort(); /* not reached: nobody resumes a dead coroutine */
@@ -232,6 +234,7 @@ spout__co_leave(int error, int status, const char *fmt, ...)
 void
 spout__co_leave_with(struct spout_future *future)
 {
+	spout__future_looked(future);
 	spout__co_leave(future->error, 0, "%s", spout_future_reason(future));
 }
 
@@ -336,7 +339,7 @@ void
 spout__coroutine_drop(struct spout_coroutine *co)
 {
 	spout__assert(co->state == SPOUT__CO_NEW);
-	spout__scope_run_defers(&co->scope);
+	spout__scope_clean_up(&co->scope);
 	co_free(co);
 }
 
@@ -443,13 +446,34 @@ must_leave(struct spout_coroutine *co)
 	return co->cancel_error != 0;
 }
 
+bool
+spout__co_leaves(const struct spout_coroutine *co)
+{
+	return co->cancel_error != 0 && co->shield == 0;
+}
+
+struct spout_coroutine *
+spout__co_checkpoint(const char *what)
+{
+	struct spout_coroutine *co = spout__co_must(what);
+
+	if (co->state == SPOUT__CO_LEAVING)
+		spout__bug("a clean-up may not wait (%s)", what);
+	if (must_leave(co))
+		leave_cancelled(co);
+	return co;
+}
+
 void
 spout__wait(struct spout__waker *waker, const char *what)
 {
 	struct spout_coroutine *co = waker->co;
+	bool leaves;
 
 	if (co->state == SPOUT__CO_LEAVING)
 		spout__bug("a clean-up may not wait (%s)", what);
+	if (spout__on_wait != NULL)
+		spout__on_wait(co, what);
 	co->waits_for = what;
 	if (co->deadline_ms != 0 && !spout__timer_pending(&co->deadline_timer))
 		spout__timer_start_at(co->async->loop, &co->deadline_timer, co->deadline_ms);
@@ -459,9 +483,10 @@ spout__wait(struct spout__waker *waker, const char *what)
 		switch_to_loop(co);
 	}
 	co->waker = NULL;
+	leaves = must_leave(co);
 	if (waker->detach != NULL)
 		waker->detach(waker);
-	if (must_leave(co))
+	if (leaves)
 		leave_cancelled(co);
 }
 

@@ -33,19 +33,22 @@ spout__future_alloc(struct spout_scope *scope, size_t size,
 }
 
 struct spout_future *
-spout_future_new_in(struct spout_scope *scope)
+spout_future_new_in_at(struct spout_scope *scope, const char *where)
 {
-	return spout__future_alloc(scope, sizeof(struct spout_future), NULL);
+	struct spout_future *future = spout__future_alloc(scope, sizeof(*future), NULL);
+
+	if (future != NULL)
+		future->where = where;
+	return future;
 }
 
 struct spout_future *
 spout_future_new_at(const char *where)
 {
-	struct spout_future *future = spout_future_new_in(spout_scope_current());
+	struct spout_future *future = spout_future_new_in_at(spout_scope_current(), where);
 
 	if (future == NULL)
 		spout__co_leave(-ENOMEM, 0, "out of memory (future)");
-	future->where = where;
 	return future;
 }
 
@@ -99,6 +102,38 @@ spout_future_add_done_callback(struct spout_future *future,
 	return 0;
 }
 
+static void
+log_error(struct spout_future *future, const char *what)
+{
+	if (!future->quiet)
+		spout_warning("%s: %s%s%s", what, spout_future_reason(future),
+		    future->where != NULL ? ", made at " : "",
+		    future->where != NULL ? future->where : "");
+}
+
+void
+spout__future_log_unseen(struct spout_future *future)
+{
+	log_error(future, "a future failed and nobody looked at it");
+}
+
+/* An error that comes while the scope ends is of no interest to anyone. */
+static void
+remember_failure(struct spout_future *future)
+{
+	if (future->log_late_error)
+		log_error(future, "late error of a future that nobody waits for");
+	else if (!future->scope->ending)
+		spout__list_push(&future->scope->failed, &future->link);
+}
+
+void
+spout__future_looked(struct spout_future *future)
+{
+	if (future->done)
+		spout__list_remove(&future->link);
+}
+
 void
 spout__future_complete(struct spout_future *future, int error, void *value,
     const char *reason)
@@ -114,14 +149,16 @@ spout__future_complete(struct spout_future *future, int error, void *value,
 	future->value = value;
 	if (error != 0 && reason != NULL)
 		future->reason = spout_strdup_in(scope, reason);
-	while ((node = spout__list_pop(&future->waiters)) != NULL)
-		spout__waiter_notify(spout__container_of(node, struct spout__waiter, link));
+	if (error != 0 && error != -ECANCELED)
+		remember_failure(future);
+	while ((node = spout__list_pop(&future->waiters)) != NULL) {
+		struct spout__waiter *waiter =
+		    spout__container_of(node, struct spout__waiter, link);
+
+		waiter->notify(waiter, future);
+	}
 	for (callback = future->callbacks; callback != NULL; callback = callback->next)
 		spout__loop_ready(scope->loop, &callback->ready);
-	if (future->log_late_error && error != 0 && error != -ECANCELED)
-		spout_warning("late error of a future that nobody waits for: %s%s%s",
-		    spout_future_reason(future), future->where ? ", made at " : "",
-		    future->where ? future->where : "");
 }
 
 int
@@ -170,13 +207,21 @@ spout_future_done(const struct spout_future *future)
 void *
 spout_future_result(struct spout_future *future)
 {
+	spout__future_looked(future);
 	return future->done && future->error == 0 ? future->value : NULL;
 }
 
 int
 spout_future_error(struct spout_future *future)
 {
+	spout__future_looked(future);
 	return future->done ? future->error : -EINPROGRESS;
+}
+
+void
+spout_future_set_quiet(struct spout_future *future)
+{
+	future->quiet = true;
 }
 
 const char *
@@ -185,4 +230,51 @@ spout_future_reason(struct spout_future *future)
 	if (!future->done || future->error == 0)
 		return "";
 	return future->reason != NULL ? future->reason : strerror(-future->error);
+}
+
+/* --- chaining --------------------------------------------------------------------------- */
+
+struct chain {
+	struct spout__waiter waiter;
+	struct spout_future *to; /* the chain lives in its scope */
+};
+
+static void
+chain_notify(struct spout__waiter *waiter, struct spout_future *from)
+{
+	struct spout_future *to = spout__container_of(waiter, struct chain, waiter)->to;
+
+	if (to->done)
+		return;
+	spout__future_looked(from);
+	spout__future_complete(to, from->error, from->value,
+	    from->error != 0 ? spout_future_reason(from) : NULL);
+}
+
+static void
+chain_drop(void *arg)
+{
+	struct chain *chain = arg;
+
+	spout__list_remove(&chain->waiter.link);
+}
+
+int
+spout_future_chain(struct spout_future *from, struct spout_future *to)
+{
+	struct chain *chain = spout_alloc_in(to->scope, sizeof(*chain));
+
+	if (chain == NULL)
+		return -ENOMEM;
+	chain->waiter.notify = chain_notify;
+	chain->to = to;
+	spout__list_init(&chain->waiter.link);
+	if (from->done) {
+		chain_notify(&chain->waiter, from);
+		return 0;
+	}
+	if (spout_defer_in(to->scope, chain_drop, chain) < 0)
+		return -ENOMEM;
+	spout__list_push(&from->waiters, &chain->waiter.link);
+	return 0;
 }

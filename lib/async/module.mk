@@ -4,6 +4,10 @@ lib_libspout_all_la_SOURCES += \
 	%D%/context.c %D%/context.h \
 	%D%/coroutine.c %D%/coroutine.h \
 	%D%/future.c \
+	%D%/group.c \
+	%D%/iterator.c \
+	%D%/line.c %D%/line.h \
+	%D%/local.c \
 	%D%/overflow.c \
 	%D%/sanitizer.h \
 	%D%/scope.c \

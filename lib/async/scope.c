@@ -13,6 +13,8 @@ spout__scope_init(struct spout_scope *scope, struct spout_loop *loop, size_t max
 	*scope = (struct spout_scope){ .loop = loop };
 	spout__arena_init(&scope->arena, max_bytes);
 	spout__list_init(&scope->futures);
+	spout__list_init(&scope->failed);
+	spout__list_init(&scope->holds);
 }
 
 void
@@ -32,14 +34,43 @@ spout__scope_cancel_futures(struct spout_scope *scope)
 	spout__list_splice(&scope->futures, &asked);
 }
 
+/* Their waiters in other scopes must not be left on the lists of freed memory. */
+static void
+drop_pending(struct spout_scope *scope)
+{
+	while (!spout__list_empty(&scope->futures))
+		spout__future_complete(
+		    spout__container_of(scope->futures.next, struct spout_future, link),
+		    -ECANCELED, NULL, "its scope ended");
+}
+
+static void
+log_failed(struct spout_scope *scope)
+{
+	struct spout__list *node;
+
+	while ((node = spout__list_pop(&scope->failed)) != NULL)
+		spout__future_log_unseen(
+		    spout__container_of(node, struct spout_future, link));
+}
+
 void
-spout__scope_run_defers(struct spout_scope *scope)
+spout__scope_clean_up(struct spout_scope *scope)
 {
 	struct spout__defer *defer;
+	struct spout__list *node;
 
+	drop_pending(scope);
+	log_failed(scope);
 	while ((defer = scope->defers) != NULL) {
 		scope->defers = defer->next;
 		defer->fn(defer->arg);
+	}
+	while ((node = spout__list_pop(&scope->holds)) != NULL) {
+		struct spout__hold *hold =
+		    spout__container_of(node, struct spout__hold, link);
+
+		hold->release(hold);
 	}
 }
 
@@ -54,7 +85,7 @@ finish_explicit(struct spout_scope *scope)
 {
 	void (*done)(struct spout_scope *) = scope->on_unpinned;
 
-	spout__scope_run_defers(scope);
+	spout__scope_clean_up(scope);
 	spout__scope_release(scope);
 	if (done != NULL)
 		done(scope);

@@ -45,7 +45,9 @@ spout_spawn_at(spout_fn fn, const void *data, size_t len, const char *where)
 		options.arg = (void *)copy_into(&co->scope, data, len);
 	if (spout__log_request_id != NULL)
 		options.request_id = spout_strdup_in(&co->scope, spout__log_request_id);
-	if (len > 0 && options.arg == NULL) {
+	if ((len > 0 && options.arg == NULL) ||
+	    (spout__co != NULL &&
+		spout__locals_inherit(&co->scope, &spout__co->scope, true) < 0)) {
 		spout__coroutine_drop(co);
 		return -ENOMEM;
 	}
@@ -121,6 +123,10 @@ spout_try_scope_run_at(spout_fn fn, void *arg, const char *where)
 	child.co = spout__coroutine_new(parent->async->loop);
 	if (child.co == NULL)
 		return spout__co_error(-ENOMEM, "out of memory (stack)");
+	if (spout__locals_inherit(&child.co->scope, &parent->scope, false) < 0) {
+		spout__coroutine_drop(child.co);
+		return spout__co_error(-ENOMEM, "out of memory (values)");
+	}
 	child.co->scope.local = parent->scope.local;
 	spout__future_init(&child.future, &parent->scope, child_cancel);
 	spout__scope_pin(&parent->scope);

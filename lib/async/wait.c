@@ -7,85 +7,128 @@
 #include "async/coroutine.h"
 #include "async/waiter.h"
 
-#define WAITERS_ON_STACK 8u
+#define INTERESTS_ON_STACK 8u
 
-struct spout__await {
+struct await {
 	struct spout__waker waker;
 	struct spout__timer timer;
-	struct spout__waiter *waiters;
-	size_t n, needed; /* futures waited for; completions still needed */
-	bool timed_out;
+	struct interest *interests;
+	size_t n, needed;            /* futures waited for; completions still needed */
+	bool first_error_ends;
+	struct spout_future *failed; /* the first that failed, if that ends the wait */
 };
 
-void
-spout__waiter_notify(struct spout__waiter *waiter)
-{
-	struct spout__await *await = waiter->await;
+struct interest {
+	struct spout__waiter waiter;
+	struct await *await;
+};
 
-	if (await->needed > 0 && --await->needed == 0)
+/* One more of the futures is complete. */
+static void
+await_count(struct await *await, struct spout_future *future)
+{
+	if (await->needed == 0)
+		return;
+	await->needed--;
+	if (await->first_error_ends && future->error != 0) {
+		await->failed = future;
+		await->needed = 0;
+	}
+	if (await->needed == 0)
 		spout__waker_wake(&await->waker);
+}
+
+static void
+await_notify(struct spout__waiter *waiter, struct spout_future *future)
+{
+	await_count(spout__container_of(waiter, struct interest, waiter)->await, future);
 }
 
 static void
 await_timed_out(struct spout__timer *timer)
 {
-	struct spout__await *await = spout__container_of(timer, struct spout__await, timer);
-
-	await->timed_out = true;
-	spout__waker_wake(&await->waker);
+	spout__waker_wake(&spout__container_of(timer, struct await, timer)->waker);
 }
 
 static void
 await_detach(struct spout__waker *waker)
 {
-	struct spout__await *await = spout__container_of(waker, struct spout__await, waker);
+	struct await *await = spout__container_of(waker, struct await, waker);
 	size_t i;
 
 	spout__timer_stop(&await->timer);
 	for (i = 0; i < await->n; i++)
-		spout__list_remove(&await->waiters[i].link);
+		spout__list_remove(&await->interests[i].waiter.link);
 }
 
-/* Wait until `needed` of the futures are complete. Returns 0 or -ETIMEDOUT. */
+static void
+await_begin(struct await *await, struct spout_future *const *futures)
+{
+	size_t i;
+
+	for (i = 0; i < await->n; i++) {
+		struct interest *interest = &await->interests[i];
+
+		interest->await = await;
+		interest->waiter.notify = await_notify;
+		spout__list_init(&interest->waiter.link);
+		if (futures[i]->done)
+			await_count(await, futures[i]);
+		else
+			spout__list_push(&futures[i]->waiters, &interest->waiter.link);
+	}
+}
+
+/* Wait until await->needed of the futures are complete. Returns 0 or -ETIMEDOUT. */
+static int
+await_run(struct await *await, struct spout_future *const *futures, uint64_t ms,
+    const char *what)
+{
+	struct spout_coroutine *co = spout__co_must(what);
+	struct interest on_stack[INTERESTS_ON_STACK];
+
+	await->waker = (struct spout__waker){ .co = co, .detach = await_detach };
+	await->waker.woken = await->needed == 0;
+	spout__timer_init(&await->timer, await_timed_out);
+	await->interests = on_stack;
+	if (await->n > INTERESTS_ON_STACK)
+		await->interests = spout_alloc(await->n * sizeof(*await->interests));
+	await_begin(await, futures);
+	if (await->needed > 0 && ms != SPOUT_FOREVER)
+		spout__timer_start_at(co->async->loop, &await->timer,
+		    spout__loop_after_ms(co->async->loop, ms));
+	spout__wait(&await->waker, what);
+	return await->needed > 0 ? -ETIMEDOUT : 0;
+}
+
 static int
 await_futures(struct spout_future *const *futures, size_t n, size_t needed, uint64_t ms,
     const char *what)
 {
-	struct spout_coroutine *co = spout__co_must(what);
-	struct spout__waiter on_stack[WAITERS_ON_STACK];
-	struct spout__await await = { .waker = { .co = co, .detach = await_detach },
-		.n = n, .needed = needed, .waiters = on_stack };
-	size_t i;
+	struct await await = { .n = n, .needed = needed };
 
-	spout__timer_init(&await.timer, await_timed_out);
-	if (n > WAITERS_ON_STACK)
-		await.waiters = spout_alloc(n * sizeof(*await.waiters));
-	for (i = 0; i < n; i++) {
-		await.waiters[i].await = &await;
-		spout__list_init(&await.waiters[i].link);
-		if (!futures[i]->done)
-			spout__list_push(&futures[i]->waiters, &await.waiters[i].link);
-		else if (await.needed > 0)
-			await.needed--;
-	}
-	if (await.needed == 0)
-		await.waker.woken = true;
-	else if (ms != SPOUT_FOREVER)
-		spout__timer_start_at(co->async->loop, &await.timer,
-		    spout__loop_after_ms(co->async->loop, ms));
-	spout__wait(&await.waker, what);
-	return await.needed > 0 ? -ETIMEDOUT : 0;
+	return await_run(&await, futures, ms, what);
 }
 
 /* --- one future ------------------------------------------------------------------------ */
 
 int
-spout_try_await(struct spout_future *future)
+spout__future_await(struct spout_future *future, uint64_t ms, const char *what)
 {
-	(void)await_futures(&future, 1, 1, SPOUT_FOREVER, "spout_await");
+	future->log_late_error = false; /* somebody waits again */
+	if (await_futures(&future, 1, 1, ms, what) < 0)
+		return spout__co_error(-ETIMEDOUT, "not complete after %llu ms",
+		    (unsigned long long)ms);
+	spout__future_looked(future);
 	if (future->error != 0)
 		return spout__co_error(future->error, "%s", spout_future_reason(future));
 	return 0;
+}
+
+int
+spout_try_await(struct spout_future *future)
+{
+	return spout__future_await(future, SPOUT_FOREVER, "spout_await");
 }
 
 void *
@@ -96,21 +139,10 @@ spout_await(struct spout_future *future)
 	return future->value;
 }
 
-static int
-await_at_most(uint64_t ms, struct spout_future *future, const char *what)
-{
-	if (await_futures(&future, 1, 1, ms, what) < 0)
-		return spout__co_error(-ETIMEDOUT, "not complete after %llu ms",
-		    (unsigned long long)ms);
-	if (future->error != 0)
-		return spout__co_error(future->error, "%s", spout_future_reason(future));
-	return 0;
-}
-
 int
 spout_try_with_timeout(uint64_t ms, struct spout_future *future)
 {
-	int r = await_at_most(ms, future, "spout_with_timeout");
+	int r = spout__future_await(future, ms, "spout_with_timeout");
 
 	if (!future->done)
 		future->log_late_error = true;
@@ -120,7 +152,7 @@ spout_try_with_timeout(uint64_t ms, struct spout_future *future)
 int
 spout_try_await_or_cancel(uint64_t ms, struct spout_future *future)
 {
-	int r = await_at_most(ms, future, "spout_await_or_cancel");
+	int r = spout__future_await(future, ms, "spout_await_or_cancel");
 
 	if (!future->done)
 		spout_cancel(future);
@@ -161,13 +193,13 @@ spout_try_await_all_of(uint64_t ms, struct spout_future *const *futures, size_t 
 void
 spout_await_all_of(uint64_t ms, struct spout_future *const *futures, size_t n)
 {
-	size_t i;
+	struct await await = { .n = n, .needed = n, .first_error_ends = true };
 
-	if (spout_try_await_all_of(ms, futures, n) < 0)
-		spout__co_leave(-ETIMEDOUT, 0, "%s", spout_error());
-	for (i = 0; i < n; i++)
-		if (futures[i]->error != 0)
-			spout__co_leave_with(futures[i]);
+	if (await_run(&await, futures, ms, "spout_await_all") < 0)
+		spout__co_leave(-ETIMEDOUT, 0, "not all complete after %llu ms",
+		    (unsigned long long)ms);
+	if (await.failed != NULL)
+		spout__co_leave_with(await.failed);
 }
 
 int

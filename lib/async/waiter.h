@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* One coroutine's interest in one future: lies on its stack, or in its arena. */
+/*
+ * Interest in one future: lies on a waiting coroutine's stack, or in the arena of whoever
+ * wants to hear of it, and is taken off the list before that goes.
+ */
 #ifndef SPOUT_ASYNC_WAITER_H
 #define SPOUT_ASYNC_WAITER_H
 
@@ -7,10 +10,8 @@
 
 struct spout__waiter {
 	struct spout__list link; /* in future->waiters */
-	struct spout__await *await;
+	/* Called when the future completes, off its list; may not run anything inline. */
+	void (*notify)(struct spout__waiter *waiter, struct spout_future *future);
 };
-
-/** The future of this waiter is complete; the waiter is off its list. */
-void spout__waiter_notify(struct spout__waiter *waiter);
 
 #endif

@@ -108,7 +108,7 @@ spout_run_on_async_at(
 int
 spout_future_int(struct spout_future *future)
 {
-	if (future->type != run_type || !future->done || future->error != 0)
+	if (future->type != run_type)
 		return 0;
-	return (int)(intptr_t)future->value;
+	return (int)(intptr_t)spout_future_result(future);
 }

@@ -19,6 +19,14 @@ check_PROGRAMS += tests/unit/test_async
 tests_unit_test_async_SOURCES = tests/unit/test_async.c $(UNIT_SOURCES)
 tests_unit_test_async_LDADD = $(UNIT_LIBS)
 
+CO_SOURCES = tests/unit/co_help.c tests/unit/co_help.h $(UNIT_SOURCES)
+check_PROGRAMS += tests/unit/test_combinators
+tests_unit_test_combinators_SOURCES = tests/unit/test_combinators.c $(CO_SOURCES)
+tests_unit_test_combinators_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_group
+tests_unit_test_group_SOURCES = tests/unit/test_group.c $(CO_SOURCES)
+tests_unit_test_group_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_head
 tests_unit_test_head_SOURCES = tests/unit/test_head.c $(UNIT_SOURCES)
 tests_unit_test_head_LDADD = $(UNIT_LIBS)

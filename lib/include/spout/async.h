@@ -53,7 +53,9 @@ SPOUT_API char *spout_vsprintf(const char *fmt, va_list ap);
 
 /**
  * Call fn(arg) when the scope ends, newest first, on the coroutine's stack.
- * `fn` may not wait or fail. Leaves with -ENOMEM, after calling fn(arg).
+ * `fn` may not wait or fail. `arg` lives in the scope or longer: a local variable is gone
+ * when its function returns before the scope ends. Leaves with -ENOMEM, after calling
+ * fn(arg).
  */
 SPOUT_API void spout_defer(spout_fn fn, void *arg);
 
@@ -103,13 +105,19 @@ SPOUT_API void spout_yield(void);
  * A value or an error that comes later; completed exactly once, on the loop's thread.
  * A future belongs to the scope that it was made in and dies with it; scopes that end
  * cancel what is still pending. Completing one never runs a coroutine inline.
+ *
+ * An error that nobody has looked at (awaited, spout_future_error(), …_result() or a typed
+ * getter) is logged as a warning, with the place that made the future, when its scope
+ * ends; not so -ECANCELED, and what comes while the scope is ending already.
  */
 
 /** Make a future in the running coroutine's scope. Leaves with -ENOMEM. */
 #define spout_future_new() spout_future_new_at(SPOUT_WHERE)
 SPOUT_API struct spout_future *spout_future_new_at(const char *where);
 /** Make one in a given scope; NULL when out of memory. */
-SPOUT_API struct spout_future *spout_future_new_in(struct spout_scope *scope);
+#define spout_future_new_in(scope) spout_future_new_in_at((scope), SPOUT_WHERE)
+SPOUT_API struct spout_future *spout_future_new_in_at(struct spout_scope *scope,
+    const char *where);
 /** Complete with a value (borrowed). Returns 0, or -EALREADY if it is complete. */
 SPOUT_API int spout_future_set_result(struct spout_future *future, void *value);
 /** Complete with an error (-errno, not 0) and a reason. Returns 0 or -EALREADY. */
@@ -128,6 +136,15 @@ SPOUT_API const char *spout_future_reason(struct spout_future *future);
  */
 SPOUT_API SPOUT_MUST_CHECK int spout_future_add_done_callback(struct spout_future *future,
     void (*fn)(struct spout_future *future, void *arg), void *arg);
+/** Never log its error: not when nobody looks, not when it comes late. */
+SPOUT_API void spout_future_set_quiet(struct spout_future *future);
+/**
+ * When `from` completes, complete `to` with the same value or error, unless it is complete
+ * by then. `to` may live in another scope and end first; cancelling it does not cancel
+ * `from`. Returns 0 or -ENOMEM. (Tornado: chain_future)
+ */
+SPOUT_API SPOUT_MUST_CHECK int spout_future_chain(struct spout_future *from,
+    struct spout_future *to);
 /**
  * Cancel what the future stands for. If that is still queued it completes with
  * -ECANCELED now; if it is running it is asked to stop and completes when it has.
@@ -151,8 +168,11 @@ SPOUT_API SPOUT_MUST_CHECK int spout_try_await_or_cancel(uint64_t ms,
     struct spout_future *future);
 
 /**
- * Wait until all futures are complete, at most `ms` (or SPOUT_FOREVER). Returns 0 (look
- * at each for its own error), or -ETIMEDOUT. The plain form leaves with the first error.
+ * Wait until all futures are complete, at most `ms` (or SPOUT_FOREVER). (Tornado: gen.multi)
+ * The try form waits for every one, also after an error, and returns 0 (look at each for
+ * its own error) or -ETIMEDOUT; nothing is cancelled.
+ * The plain form leaves as soon as one fails, with the error that came first: the end of
+ * the scope then cancels what is pending, and logs what else had failed, unless quiet.
  */
 #define spout_try_await_all(ms, ...) \
 	spout_try_await_all_of((ms), SPOUT_FUTURES(__VA_ARGS__), SPOUT_COUNT(__VA_ARGS__))
@@ -174,6 +194,30 @@ SPOUT_API SPOUT_MUST_CHECK int spout_try_await_any_of(uint64_t ms,
     struct spout_future *const *futures, size_t n);
 SPOUT_API int spout_await_any_of(uint64_t ms, struct spout_future *const *futures,
     size_t n);
+
+/**
+ * Futures in the order of their completion. (Tornado: gen.WaitIterator)
+ *
+ *     struct spout_wait_iterator *it = spout_wait_iterator_new(first, second, third);
+ *     struct spout_future *done;
+ *
+ *     while ((done = spout_wait_next(it)) != NULL)
+ *         use(spout_wait_index(it), spout_try_await(done));
+ *
+ * Belongs to the running scope; leaves with -ENOMEM. The futures may end before it.
+ */
+struct spout_wait_iterator;
+#define spout_wait_iterator_new(...) \
+	spout_wait_iterator_new_of(SPOUT_FUTURES(__VA_ARGS__), SPOUT_COUNT(__VA_ARGS__))
+SPOUT_API struct spout_wait_iterator *spout_wait_iterator_new_of(
+    struct spout_future *const *futures, size_t n);
+/** Wait for the next one; its error is for the caller to look at. NULL after the last. */
+SPOUT_API struct spout_future *spout_wait_next(struct spout_wait_iterator *it);
+/** At most `ms`. Returns 1 with the future, 0 after the last one, or -ETIMEDOUT. */
+SPOUT_API SPOUT_MUST_CHECK int spout_try_wait_next(struct spout_wait_iterator *it,
+    uint64_t ms, struct spout_future **ret_future);
+/** Which of the futures came last, counted from 0 as they were given. */
+SPOUT_API size_t spout_wait_index(const struct spout_wait_iterator *it);
 
 #define SPOUT_FUTURES(...) ((struct spout_future *const[]){ __VA_ARGS__ })
 #define SPOUT_COUNT(...) (sizeof(SPOUT_FUTURES(__VA_ARGS__)) / sizeof(struct spout_future *))
@@ -202,6 +246,84 @@ SPOUT_API int spout_spawn_at(spout_fn fn, const void *data, size_t len, const ch
 SPOUT_API void spout_scope_run_at(spout_fn fn, void *arg, const char *where);
 SPOUT_API SPOUT_MUST_CHECK int spout_try_scope_run_at(spout_fn fn, void *arg,
     const char *where);
+
+/* --- groups ----------------------------------------------------------------------- */
+
+/**
+ * Children that live and fail together: each runs as a coroutine with its own scope and
+ * the owner's deadline. When one fails the others are cancelled; when the owner's scope
+ * ends, for whichever reason, all are; and it does not end before they are gone, so that
+ * a child may use the owner's memory, and what is on the stack of a function that waits
+ * for the group before it returns. The first error wins; what other children failed with
+ * of themselves is logged, unless quiet.
+ *
+ *     struct spout_group *group = spout_group_new(.limit = 10);
+ *
+ *     for (i = 0; i < n; i++)
+ *         spout_group_spawn(group, fetch_page, &pages[i], sizeof(pages[i]));
+ *     spout_group_wait(group);
+ */
+struct spout_group;
+struct spout_group_options {
+	size_t size;     /* sizeof this struct, set by the macro */
+	unsigned limit;  /* more children than this do not run at once [no limit] */
+	bool quiet;      /* do not log errors but the first */
+};
+/** Make a group that the running scope owns. Leaves with -ENOMEM. */
+#define spout_group_new(...) \
+	spout_group_new_at(&(struct spout_group_options){ \
+	    .size = sizeof(struct spout_group_options), __VA_ARGS__ }, SPOUT_WHERE)
+SPOUT_API struct spout_group *spout_group_new_at(
+    const struct spout_group_options *options, const char *where);
+/**
+ * Start fn(copy of data) in the group; waits while it has reached its limit. The owner and
+ * the children may call it, children of a group with a limit at the risk of waiting for
+ * each other. `fn` gets NULL when `len` is 0. Errors: the group's first error, -ECANCELED
+ * after spout_group_cancel(), -EALREADY after the wait for it, -ENOMEM.
+ */
+#define spout_group_spawn(group, fn, data, len) \
+	spout_group_spawn_at((group), (fn), (data), (len), SPOUT_WHERE)
+#define spout_try_group_spawn(group, fn, data, len) \
+	spout_try_group_spawn_at((group), (fn), (data), (len), SPOUT_WHERE)
+SPOUT_API void spout_group_spawn_at(struct spout_group *group, spout_fn fn,
+    const void *data, size_t len, const char *where);
+SPOUT_API SPOUT_MUST_CHECK int spout_try_group_spawn_at(struct spout_group *group,
+    spout_fn fn, const void *data, size_t len, const char *where);
+/**
+ * Wait until every child is gone; the group is over then. Leaves with the first error.
+ * The try form waits at most `ms` and returns 0, the first error, or -ETIMEDOUT (the
+ * children go on). Owner only: -EINVAL for anyone else.
+ */
+SPOUT_API void spout_group_wait(struct spout_group *group);
+SPOUT_API SPOUT_MUST_CHECK int spout_try_group_wait(struct spout_group *group, uint64_t ms);
+/** Cancel the children and refuse new ones. A wait for the group gives -ECANCELED then. */
+SPOUT_API void spout_group_cancel(struct spout_group *group);
+/** Children that are not gone. */
+SPOUT_API size_t spout_group_count(const struct spout_group *group);
+
+/* --- values of a coroutine ---------------------------------------------------------- */
+
+/**
+ * Key of a value that a coroutine carries with it: a static variable, known by its
+ * address. Children (spout_scope_run, groups) and spawned tasks start with copies of the
+ * values of the moment; later changes are seen by neither side.
+ */
+struct spout_local {
+	const char *name;   /* for people */
+	bool children_only; /* it points into the scope: not for tasks that outlive it */
+};
+
+/** Copy `len` bytes as the value of this coroutine. Leaves with -ENOMEM. */
+SPOUT_API void spout_local_set(const struct spout_local *key, const void *data, size_t len);
+/** The value: borrowed, 16-byte aligned, until it is set again or the scope ends. NULL if
+ * it was never set, and outside a coroutine. */
+SPOUT_API void *spout_local_get(const struct spout_local *key);
+/**
+ * The id in every line that this coroutine logs, and what it starts from now on (a request
+ * has one already). Copies. Leaves with -ENOMEM.
+ */
+SPOUT_API void spout_set_request_id(const char *id);
+SPOUT_API const char *spout_request_id_current(void);
 
 #ifdef __cplusplus
 }
