@@ -26,6 +26,15 @@ tests_unit_test_combinators_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_group
 tests_unit_test_group_SOURCES = tests/unit/test_group.c $(CO_SOURCES)
 tests_unit_test_group_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_locks
+tests_unit_test_locks_SOURCES = tests/unit/test_locks.c $(CO_SOURCES)
+tests_unit_test_locks_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_queue
+tests_unit_test_queue_SOURCES = tests/unit/test_queue.c $(CO_SOURCES)
+tests_unit_test_queue_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_sync
+tests_unit_test_sync_SOURCES = tests/unit/test_sync.c $(CO_SOURCES)
+tests_unit_test_sync_LDADD = $(UNIT_LIBS)
 
 check_PROGRAMS += tests/unit/test_head
 tests_unit_test_head_SOURCES = tests/unit/test_head.c $(UNIT_SOURCES)

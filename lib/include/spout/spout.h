@@ -5,10 +5,12 @@
 
 #include <spout/async.h>
 #include <spout/executor.h>
+#include <spout/locks.h>
 #include <spout/log.h>
 #include <spout/loop.h>
 #include <spout/pg.h>
 #include <spout/option.h>
+#include <spout/queue.h>
 #include <spout/types.h>
 #include <spout/web.h>
 
