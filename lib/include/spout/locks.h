@@ -89,14 +89,14 @@ SPOUT_API uint32_t spout_semaphore_free_units(const struct spout_semaphore *sema
 /** A flag, not set at first. */
 SPOUT_API struct spout_event *spout_event_new(void);
 SPOUT_API struct spout_event *spout_event_new_in(struct spout_scope *scope);
-SPOUT_API void spout_event_free(struct spout_event *event);
+SPOUT_API void spout_event_free(struct spout_event *flag);
 /** Set the flag, wake everyone who waits for it. Anywhere. */
-SPOUT_API void spout_event_set(struct spout_event *event);
-SPOUT_API void spout_event_clear(struct spout_event *event);
-SPOUT_API bool spout_event_is_set(const struct spout_event *event);
+SPOUT_API void spout_event_set(struct spout_event *flag);
+SPOUT_API void spout_event_clear(struct spout_event *flag);
+SPOUT_API bool spout_event_is_set(const struct spout_event *flag);
 /** Wait until the flag is set. A wait that was woken succeeds, even if it is cleared. */
-SPOUT_API void spout_event_wait(struct spout_event *event);
-SPOUT_API SPOUT_MUST_CHECK int spout_try_event_wait(struct spout_event *event, uint64_t ms);
+SPOUT_API void spout_event_wait(struct spout_event *flag);
+SPOUT_API SPOUT_MUST_CHECK int spout_try_event_wait(struct spout_event *flag, uint64_t ms);
 
 /* --- condition (Tornado: locks.Condition) --------------------------------------------- */
 
