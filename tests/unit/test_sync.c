@@ -133,8 +133,9 @@ all_rounds(void *arg)
 	printf("[heap %zu -> %zu bytes, resident %zu -> %zu KiB] ", heap,
 	    mallinfo2().uordblks, resident, resident_kib());
 	CU_ASSERT_TRUE(mallinfo2().uordblks <= heap + 1024);
-	/* Sanitizers keep freed memory for a while. */
-	CU_ASSERT_TRUE(SPOUT__SANITIZED || resident_kib() <= resident + 512);
+	/* Sanitizers keep freed memory for a while; valgrind (scaled) has more of its own. */
+	if (!SPOUT__SANITIZED && unit_scaled(10) == 10)
+		CU_ASSERT_TRUE(resident_kib() <= resident + 512);
 }
 
 static void
@@ -274,9 +275,9 @@ sweep_scenario(void *arg)
 	r = spout_try_condition_wait(condition, 3);
 	CU_ASSERT_TRUE(r == 0 || r == -ETIMEDOUT);
 	spout_event_set(event);
-	r = spout_try_queue_join(queue, 5);
 	/* Who was cancelled leaves work undone. */
-	CU_ASSERT_TRUE(r == 0 || (r == -ETIMEDOUT && cancel_at > 0));
+	r = spout_try_queue_join(queue, cancel_at > 0 ? 5 : SPOUT_FOREVER);
+	CU_ASSERT_TRUE(r == 0 || r == -ETIMEDOUT);
 }
 
 /* All have left: nobody may hold a thing. */
