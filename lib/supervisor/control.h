@@ -13,6 +13,8 @@ enum spout__control_kind {
 	/* worker to supervisor */
 	SPOUT__CONTROL_READY = 1,   /* serving */
 	SPOUT__CONTROL_BOOT_FAILED, /* text: why; the worker exits after it */
+	SPOUT__CONTROL_ACCEPTED, /* draining, it has accepted what was queued and closed
+	                          * its sockets */
 	/* supervisor to worker */
 	SPOUT__CONTROL_DRAIN, /* accept what is queued, answer what runs, exit with 0;
 	                       * value: milliseconds until SIGKILL */

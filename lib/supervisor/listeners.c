@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -270,6 +271,7 @@ open_spec(struct spout__listeners *ls, const struct spout__listen_spec *spec,
 		return -ENOMEM;
 	l->address = a;
 	l->announce = spec->announce;
+	l->to_the_end = spec->to_the_end;
 	rc = open_sockets(l, spec->unix_mode != 0 ? spec->unix_mode : 0666);
 	if (rc < 0)
 		snprintf(ret_why, SPOUT__WHY, "cannot listen on %.128s: %s", spec->text,
@@ -311,6 +313,7 @@ adopt(struct spout__listeners *ls, int fd, char ret_why[SPOUT__WHY])
 	if (l == NULL)
 		return -ENOMEM;
 	l->fds[0] = fd;
+	l->inherited = true;
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 	if (learn_address(l) == 0 && l->address.addr.ss_family != AF_UNIX)
@@ -362,6 +365,67 @@ spout__listeners_close(struct spout__listeners *ls)
 	*ls = (struct spout__listeners){ 0 };
 }
 
+/* --- the final stop -------------------------------------------------------------- */
+
+/* Drop segments with SYN and without ACK; the filter sees them from the TCP header on. */
+static void
+drop_syn(int fd)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13), /* the flags */
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]),
+		.filter = code };
+
+	/* Without it a connection that comes now may be reset: worse, but no failure. */
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+		spout_debug("cannot hold off connections: %s", strerror(errno));
+}
+
+static bool
+ends_early(const struct spout__listener *l)
+{
+	return !l->inherited && !l->to_the_end;
+}
+
+void
+spout__listeners_hold_off(struct spout__listeners *ls)
+{
+	unsigned i, k;
+
+	for (i = 0; i < ls->n; i++) {
+		struct spout__listener *l = &ls->items[i];
+
+		if (!ends_early(l))
+			continue;
+		remove_own_path(l);
+		l->owns_path = false;
+		for (k = 0; k < l->n_fds && l->address.addr.ss_family != AF_UNIX; k++)
+			if (l->fds[k] >= 0)
+				drop_syn(l->fds[k]);
+	}
+}
+
+void
+spout__listeners_shut(struct spout__listeners *ls)
+{
+	unsigned i, k;
+
+	for (i = 0; i < ls->n; i++) {
+		struct spout__listener *l = &ls->items[i];
+
+		for (k = 0; k < l->n_fds && ends_early(l); k++) {
+			if (l->fds[k] >= 0)
+				close(l->fds[k]);
+			l->fds[k] = -1;
+		}
+	}
+}
+
 void
 spout__listeners_keep(struct spout__listeners *ls, unsigned slot)
 {
@@ -391,11 +455,14 @@ announce_socket(const struct spout__listener *l, int fd)
 	char text[SPOUT__LISTEN_TEXT], line[SPOUT__LISTEN_TEXT + 80];
 	const char *what = l->announce != NULL ? l->announce : "listening on http://";
 	struct spout__listen_address a = { .len = sizeof(a.addr) };
+	const char *scheme; /* a unix socket has none: "listening on unix:/run/x" */
 
 	if (getsockname(fd, (struct sockaddr *)&a.addr, &a.len) < 0)
 		return;
 	spout__listen_print(&a.addr, a.len, text);
-	snprintf(line, sizeof(line), "%s%s", what, text);
+	scheme = a.addr.ss_family == AF_UNIX ? strstr(what, "http://") : NULL;
+	snprintf(line, sizeof(line), "%.*s%s",
+	    (int)(scheme != NULL ? (size_t)(scheme - what) : strlen(what)), what, text);
 	if (spout__log_current()->format == SPOUT__LOG_JSON)
 		spout__log_notice("%s", line);
 	else

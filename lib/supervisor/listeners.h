@@ -53,6 +53,7 @@ struct spout__listen_spec {
 	unsigned unix_mode;           /* permissions of the socket file [0666] */
 	const char *announce;         /* what is printed before the address when ready
 	                               * ["listening on http://"]; borrowed */
+	bool to_the_end;              /* serve during a graceful stop, too */
 };
 
 /** The sockets of one spec. */
@@ -61,6 +62,8 @@ struct spout__listener {
 	unsigned n_fds; /* 1 if shared, else one per slot */
 	int *fds;       /* -1: closed here, belongs to a sibling */
 	const char *announce;
+	bool inherited; /* from systemd, which goes on listening */
+	bool to_the_end;
 	bool owns_path; /* a unix socket file that we made */
 	dev_t path_dev;
 	ino_t path_ino;
@@ -83,6 +86,16 @@ int spout__listeners_open(struct spout__listeners *listeners,
 unsigned spout__listeners_inherited(void);
 /** Close all; remove the socket files we made. */
 void spout__listeners_close(struct spout__listeners *listeners);
+/**
+ * The final stop begins: let no new connection come in, while those that are queued can
+ * be accepted. Their SYN is dropped; the client's kernel sends it again after a second
+ * and is refused, once the sockets are closed. Not for inherited sockets and those
+ * `to_the_end`.
+ */
+void spout__listeners_hold_off(struct spout__listeners *listeners);
+/** Nobody accepts from them any more: close those that spout__listeners_hold_off() meant.
+ */
+void spout__listeners_shut(struct spout__listeners *listeners);
 /** In the worker: close what belongs to the siblings of `slot`. */
 void spout__listeners_keep(struct spout__listeners *listeners, unsigned slot);
 /** The socket that worker `slot` accepts on. */

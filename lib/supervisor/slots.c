@@ -218,6 +218,7 @@ spout__slot_start(struct spout__supervisor *sup, struct spout__slot *slot)
 	int rc;
 
 	slot->ready_ms = 0;
+	slot->accepted = false;
 	slot->cause_known = false;
 	slot->last_words[0] = '\0';
 	slot->generation++;
@@ -269,6 +270,8 @@ spout__slot_read(struct spout__supervisor *sup, struct spout__slot *slot)
 			break;
 		if (m.kind == SPOUT__CONTROL_READY && slot->ready_ms == 0)
 			became_ready(sup, slot);
+		else if (m.kind == SPOUT__CONTROL_ACCEPTED)
+			slot->accepted = true;
 		else if (m.kind == SPOUT__CONTROL_BOOT_FAILED)
 			memcpy(slot->last_words, m.text, sizeof(slot->last_words));
 	}

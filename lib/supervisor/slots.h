@@ -20,6 +20,7 @@ struct spout__slot {
 	uint64_t ready_ms;    /* of this process; 0: not yet */
 	uint64_t generation;
 	bool proven;      /* some process of this slot has been ready */
+	bool accepted;    /* it has said ACCEPTED */
 	bool cause_known; /* we ended it: `cause` says why */
 	enum spout__death cause;
 	unsigned short_lives; /* in a row */
@@ -38,6 +39,7 @@ struct spout__supervisor {
 	int signal_fd, pid_fd;
 	pid_t pid;
 	int status;
+	bool shut; /* the listeners are closed */
 	uint32_t noted_signals;
 };
 

@@ -165,6 +165,14 @@ spout__worker_ready(const struct spout__worker *worker)
 }
 
 void
+spout__worker_accepted(const struct spout__worker *worker)
+{
+	spout__listeners_shut(worker->listeners);
+	if (spout__control_send(worker->control, SPOUT__CONTROL_ACCEPTED, 0, NULL) < 0)
+		spout_debug("the supervisor does not hear that the queue is empty");
+}
+
+void
 spout__worker_boot_failed(const struct spout__worker *worker, const char *fmt, ...)
 {
 	char text[240];

@@ -38,8 +38,10 @@ spout__supervisor_stop(struct spout__supervisor *sup, int status)
 	if (sup->phase == SPOUT__PHASE_STOPPING)
 		return;
 	sup->phase = SPOUT__PHASE_STOPPING;
-	sup->stop_at_ms = sup->now_ms + sup->o.drain_timeout_ms;
+	sup->stop_at_ms = sup->now_ms + sup->o.drain_timeout_ms + sup->o.kill_grace_ms;
 	atomic_store_explicit(&sup->o.board->stopping, 1, memory_order_relaxed);
+	if (sup->o.listeners != NULL)
+		spout__listeners_hold_off(sup->o.listeners);
 	stop_slots(sup, SPOUT__CONTROL_DRAIN);
 }
 
@@ -216,6 +218,22 @@ all_stopped(const struct spout__supervisor *sup)
 	return true;
 }
 
+/* Stopping, and no worker will accept any more: from now on connections are refused. */
+static void
+check_shut(struct spout__supervisor *sup)
+{
+	unsigned i;
+
+	if (sup->phase != SPOUT__PHASE_STOPPING || sup->shut || sup->o.listeners == NULL)
+		return;
+	for (i = 0; i < sup->o.n_workers; i++)
+		if (sup->slots[i].state == SPOUT__WORKER_DRAINING &&
+		    !sup->slots[i].accepted)
+			return;
+	sup->shut = true;
+	spout__listeners_shut(sup->o.listeners);
+}
+
 static void
 run_round(struct spout__supervisor *sup, struct pollfd *fds)
 {
@@ -228,6 +246,7 @@ run_round(struct spout__supervisor *sup, struct pollfd *fds)
 	read_signals(sup);
 	reap(sup);
 	check_serving(sup);
+	check_shut(sup);
 	for (i = 0; i < sup->o.n_workers; i++) {
 		if (sup->slots[i].deadline_ms <= sup->now_ms)
 			spout__slot_expired(sup, &sup->slots[i]);

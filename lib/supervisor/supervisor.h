@@ -48,7 +48,7 @@ struct spout__worker {
 	unsigned slot, n_slots;
 	uint64_t generation; /* of this slot, from 1 */
 	int control;         /* to the supervisor: send READY, obey DRAIN and STOP */
-	const struct spout__listeners *listeners; /* spout__listener_fd(l, slot) */
+	struct spout__listeners *listeners; /* spout__listener_fd(l, slot) */
 	struct spout__scoreboard *board;
 	void *arg;
 };
@@ -71,7 +71,8 @@ struct spout__supervisor_options {
 	void (*on_serving)(void *arg);        /* all workers are ready; may be NULL */
 	const struct spout__identity *run_as; /* NULL: stay who we are */
 	const char *pid_file;                 /* NULL: none */
-	uint64_t drain_timeout_ms; /* from the first signal to SIGKILL [30000] */
+	uint64_t drain_timeout_ms; /* what a graceful stop may take [30000] */
+	uint64_t kill_grace_ms;    /* from then to SIGKILL [0] */
 	uint64_t quick_timeout_ms; /* from the second signal to SIGKILL [1000] */
 	uint64_t boot_timeout_ms;  /* from the fork to READY [60000] */
 	uint64_t hang_timeout_ms;  /* without a heartbeat [10000]; UINT64_MAX: no check */
@@ -92,6 +93,11 @@ int spout__supervisor_run(const struct spout__supervisor_options *options);
 
 /** In the worker: it serves. Returns 0 or -errno. */
 int spout__worker_ready(const struct spout__worker *worker);
+/**
+ * In the worker, told to drain: it has accepted what was queued. Closes its sockets; when
+ * every worker has said so, the supervisor does, and connections are refused.
+ */
+void spout__worker_accepted(const struct spout__worker *worker);
 /** In the worker: it cannot start, and why; return non-zero from worker_main after it. */
 void spout__worker_boot_failed(const struct spout__worker *worker, const char *fmt, ...)
     SPOUT_PRINTF(2, 3);
