@@ -3,6 +3,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/arena.c %D%/arena.h \
 	%D%/buffer.c %D%/buffer.h \
 	%D%/clock.c %D%/clock.h \
+	%D%/crypto.c \
 	%D%/cpus.c %D%/cpus.h \
 	%D%/inflight.c %D%/inflight.h \
 	%D%/list.h \
@@ -11,3 +12,4 @@ lib_libspout_all_la_SOURCES += \
 	%D%/stats.c %D%/stats.h \
 	%D%/text.c %D%/text.h
 spoutinclude_HEADERS += lib/include/spout/spout.h lib/include/spout/types.h lib/include/spout/log.h
+spoutinclude_HEADERS += lib/include/spout/crypto.h
