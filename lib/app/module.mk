@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: MIT
 lib_libspout_all_la_SOURCES += \
-	%D%/address.c %D%/address.h \
+	%D%/admin.c %D%/admin.h \
+	%D%/hook.c %D%/hook.h \
+	%D%/main.c \
+	%D%/metrics.c %D%/metrics.h \
 	%D%/option_argv.c \
 	%D%/option_env.c \
 	%D%/option_file.c \
 	%D%/option_value.c \
 	%D%/options.c %D%/options.h \
-	%D%/settings.c %D%/settings.h
-spoutinclude_HEADERS += lib/include/spout/option.h
+	%D%/periodic.c %D%/periodic.h \
+	%D%/program.h \
+	%D%/rows_json.c \
+	%D%/settings.c %D%/settings.h \
+	%D%/stop.c \
+	%D%/worker.c %D%/worker.h
+spoutinclude_HEADERS += lib/include/spout/app.h lib/include/spout/option.h

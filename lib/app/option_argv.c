@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The command line and --help, by argp. The rows become an argp table with keys
- * FIRST_KEY + index; argp's own messages are off, because they take two lines: what is wrong
- * is worked out here again and told in one.
+ * FIRST_KEY + index; argp's own messages are off, because they take two lines: what is
+ * wrong is worked out here again and told in one.
  */
 #include "config.h"
 
@@ -60,8 +60,9 @@ table_fill(const struct spout__options *o, struct argp_table *table)
 		*at++ = (struct argp_option){
 			.name = row->name,
 			.key = FIRST_KEY + (int)i,
-			.arg = flag ? (row->command_line_only ? NULL : "yes|no") :
-			    row->value_name ? row->value_name : "VALUE",
+			.arg = flag           ? (row->command_line_only ? NULL : "yes|no")
+			    : row->value_name ? row->value_name
+					      : "VALUE",
 			.flags = flag ? OPTION_ARG_OPTIONAL : 0,
 			.doc = table->docs[i],
 			.group = n_group,
@@ -71,7 +72,8 @@ table_fill(const struct spout__options *o, struct argp_table *table)
 
 /* How many options begin with these bytes; an exact match counts alone. */
 static unsigned
-count_prefixed(const struct spout__options *o, const char *name, size_t len, unsigned *ret)
+count_prefixed(
+    const struct spout__options *o, const char *name, size_t len, unsigned *ret)
 {
 	unsigned n = 0;
 
@@ -94,7 +96,8 @@ explain(struct spout__options *o, const char *word)
 	unsigned i, n;
 
 	if (strncmp(word, "--", 2) != 0 || len == 2) {
-		bool option = word[0] == '-' && strcmp(word, "-") != 0 && strcmp(word, "--") != 0;
+		bool option = word[0] == '-' && strcmp(word, "-") != 0 &&
+		    strcmp(word, "--") != 0;
 
 		spout__options_fail(o, "%s '%s' (see --help)",
 		    option ? "unknown option" : "unexpected argument", word);
@@ -102,10 +105,11 @@ explain(struct spout__options *o, const char *word)
 	}
 	n = count_prefixed(o, word + 2, len - 2, &i);
 	if (n == 0)
-		spout__options_fail(o, "unknown option '%.*s' (see --help)", (int)len, word);
+		spout__options_fail(
+		    o, "unknown option '%.*s' (see --help)", (int)len, word);
 	else if (n > 1)
-		spout__options_fail(o, "option '%.*s' could mean several (see --help)",
-		    (int)len, word);
+		spout__options_fail(
+		    o, "option '%.*s' could mean several (see --help)", (int)len, word);
 	else if (o->rows[i]->type != SPOUT_OPTION_FLAG && word[len] == '\0')
 		spout__options_fail(o, "option --%s needs a value", o->rows[i]->name);
 	else if (o->rows[i]->type == SPOUT_OPTION_FLAG && word[len] == '=')
@@ -121,7 +125,8 @@ explain_error(struct reading *reading, const struct argp_state *state)
 	if (reading->failed)
 		return;
 	reading->failed = true;
-	/* getopt stands behind the wrong word, or still on it when it is a short option. */
+	/* getopt stands behind the wrong word, or still on it when it is a short option.
+	 */
 	if (state->next - 1 >= 1 && explain(reading->o, state->argv[state->next - 1]))
 		return;
 	if (state->next < state->argc && explain(reading->o, state->argv[state->next]))
@@ -140,7 +145,8 @@ on_argument(int key, char *text, struct argp_state *state)
 	}
 	if (key == ARGP_KEY_ARG) {
 		reading->failed = true;
-		spout__options_fail(reading->o, "unexpected argument '%s' (see --help)", text);
+		spout__options_fail(
+		    reading->o, "unexpected argument '%s' (see --help)", text);
 		return EINVAL;
 	}
 	if (key < FIRST_KEY || key >= FIRST_KEY + (int)reading->o->n)
@@ -174,10 +180,12 @@ spout__options_read_arguments(struct spout__options *o, int argc, char **argv,
 	argp.options = table->options;
 	argp_err_exit_status = 2;
 	error = argc > 0 ? argp_parse(&argp, argc, argv,
-	    ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &reading) : 0;
+			       ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &reading)
+			 : 0;
 	free(table);
 	if (error && !reading.failed)
-		return spout__options_fail(o, "the command line is wrong: %s", strerror(error));
+		return spout__options_fail(
+		    o, "the command line is wrong: %s", strerror(error));
 	if (error)
 		return -EINVAL;
 	*ret_n = reading.n;
@@ -187,9 +195,11 @@ spout__options_read_arguments(struct spout__options *o, int argc, char **argv,
 void
 spout__options_help(const struct spout__options *o, FILE *to)
 {
-	static const char tail[] = "\vEach option is also a key of the configuration file "
-	    "(key = value) and, as SPOUT_KEY, of the environment; the command line wins, then "
-	    "the environment, then the file. Durations: 250ms, 30s, 5m; sizes: 64k, 10m.";
+	static const char tail[] =
+	    "\vEach option is also a key of the configuration file "
+	    "(key = value) and, as SPOUT_KEY, of the environment; the command "
+	    "line wins, then the environment, then the file. "
+	    "Durations: 250ms, 30s, 5m; sizes: 64k, 10m.";
 	struct argp_table *table = malloc(sizeof(*table));
 	struct argp argp = { 0 };
 	char doc[1024], name[80];
@@ -201,6 +211,7 @@ spout__options_help(const struct spout__options *o, FILE *to)
 	snprintf(name, sizeof(name), "%s", o->program);
 	argp.options = table->options;
 	argp.doc = doc;
-	argp_help(&argp, to, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, name);
+	argp_help(
+	    &argp, to, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, name);
 	free(table);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The configuration file: lines of `key = value`. White space around either is dropped; '#'
- * at the start of a line or after white space begins a comment. Keys are the long options.
- * An unknown key, a key given twice or a line of another form is an error with its place.
+ * The configuration file: lines of `key = value`. White space around either is dropped;
+ * '#' at the start of a line or after white space begins a comment. Keys are the long
+ * options. An unknown key, a key given twice or a line of another form is an error with
+ * its place.
  */
 #include "config.h"
 
@@ -43,11 +44,11 @@ option_allowed(struct spout__options *o, int i, const char *where, const char *k
 	if (i < 0)
 		return spout__options_fail(o, "%s: unknown key '%s'", where, key);
 	if (o->rows[i]->command_line_only || strcmp(o->rows[i]->name, "config") == 0)
-		return spout__options_fail(o, "%s: '%s' belongs on the command line only",
-		    where, key);
+		return spout__options_fail(
+		    o, "%s: '%s' belongs on the command line only", where, key);
 	if (o->values[i].origin == SPOUT__FROM_FILE && !o->rows[i]->repeat)
-		return spout__options_fail(o, "%s: '%s' is set twice (before at %s)", where,
-		    key, o->values[i].where);
+		return spout__options_fail(o, "%s: '%s' is set twice (before at %s)",
+		    where, key, o->values[i].where);
 	return 0;
 }
 
@@ -59,8 +60,8 @@ line_apply(struct spout__options *o, const char *where, char *line)
 	int i, error;
 
 	if (value == NULL)
-		return spout__options_fail(o, "%s: '%.60s' is not of the form 'key = value'",
-		    where, line);
+		return spout__options_fail(
+		    o, "%s: '%.60s' is not of the form 'key = value'", where, line);
 	*value++ = '\0';
 	key = line_trim(line);
 	value = line_trim(value);
@@ -92,10 +93,11 @@ lines_apply(struct spout__options *o, const char *path, FILE *file)
 
 		snprintf(where, sizeof(where), "%s:%u", name, ++number);
 		if (len + 1 == sizeof(line) && line[len - 1] != '\n')
-			return spout__options_fail(o, "%s: the line is longer than %d bytes",
-			    where, MAX_LINE - 2);
+			return spout__options_fail(o,
+			    "%s: the line is longer than %d bytes", where, MAX_LINE - 2);
 		if (len == 0 || (line[len - 1] != '\n' && !feof(file)))
-			return spout__options_fail(o, "%s: a zero byte in the line", where);
+			return spout__options_fail(
+			    o, "%s: a zero byte in the line", where);
 		text = line_trim(line);
 		if (*text != '\0')
 			error = line_apply(o, where, text);
@@ -113,10 +115,11 @@ spout__options_read_file(struct spout__options *o, const char *path)
 	int error;
 
 	if (file == NULL)
-		return spout__options_fail(o, "configuration file %s: %s", path, strerror(errno));
+		return spout__options_fail(
+		    o, "configuration file %s: %s", path, strerror(errno));
 	if (fstat(fileno(file), &st) == 0 && S_ISDIR(st.st_mode))
-		error = spout__options_fail(o, "configuration file %s: %s", path,
-		    strerror(EISDIR));
+		error = spout__options_fail(
+		    o, "configuration file %s: %s", path, strerror(EISDIR));
 	else
 		error = lines_apply(o, path, file);
 	fclose(file);

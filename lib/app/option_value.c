@@ -15,14 +15,28 @@ struct unit {
 };
 
 static const struct unit size_units[] = {
-	{ "", 1 }, { "b", 1 }, { "k", 1u << 10 }, { "kb", 1u << 10 }, { "kib", 1u << 10 },
-	{ "m", 1u << 20 }, { "mb", 1u << 20 }, { "mib", 1u << 20 },
-	{ "g", 1u << 30 }, { "gb", 1u << 30 }, { "gib", 1u << 30 }, { NULL, 0 },
+	{ "", 1 },
+	{ "b", 1 },
+	{ "k", 1u << 10 },
+	{ "kb", 1u << 10 },
+	{ "kib", 1u << 10 },
+	{ "m", 1u << 20 },
+	{ "mb", 1u << 20 },
+	{ "mib", 1u << 20 },
+	{ "g", 1u << 30 },
+	{ "gb", 1u << 30 },
+	{ "gib", 1u << 30 },
+	{ NULL, 0 },
 };
 
 static const struct unit duration_units[] = {
-	{ "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "min", 60000 },
-	{ "h", 3600000 }, { NULL, 0 },
+	{ "", 1000 },
+	{ "ms", 1 },
+	{ "s", 1000 },
+	{ "m", 60000 },
+	{ "min", 60000 },
+	{ "h", 3600000 },
+	{ NULL, 0 },
 };
 
 int
@@ -52,7 +66,8 @@ parse_with_unit(const char *text, const struct unit *units, uint64_t *ret)
 		return -EINVAL;
 	for (; units->name; units++) {
 		if (strcasecmp(text + digits, units->name) == 0)
-			return __builtin_mul_overflow(n, units->factor, ret) ? -EINVAL : 0;
+			return __builtin_mul_overflow(n, units->factor, ret) ? -EINVAL
+									     : 0;
 	}
 	return -EINVAL;
 }
@@ -108,8 +123,9 @@ parse_choice(const struct spout_option *row, const char *text, char *why)
 static void
 bound_print(enum spout_option_type type, uint64_t n, char *ret, size_t size)
 {
-	const struct unit *units = type == SPOUT_OPTION_SIZE ? size_units :
-	    type == SPOUT_OPTION_DURATION ? duration_units : NULL;
+	const struct unit *units = type == SPOUT_OPTION_SIZE ? size_units
+	    : type == SPOUT_OPTION_DURATION                  ? duration_units
+							     : NULL;
 	const struct unit *best = NULL;
 
 	for (; units && units->name; units++) {
@@ -139,7 +155,8 @@ check_bounds(const struct spout_option *row, uint64_t n, char *why)
 	if (row->max == 0)
 		snprintf(why, SPOUT_OPTION_WHY_SIZE, "is less than %s", min);
 	else
-		snprintf(why, SPOUT_OPTION_WHY_SIZE, "is not between %s and %s", min, max);
+		snprintf(
+		    why, SPOUT_OPTION_WHY_SIZE, "is not between %s and %s", min, max);
 	return -EINVAL;
 }
 
@@ -152,7 +169,8 @@ parse_quantity(const struct spout_option *row, const char *text, char *why)
 	case SPOUT_OPTION_SIZE:
 		if (spout__parse_size(text, &n) == 0)
 			return check_bounds(row, n, why);
-		snprintf(why, SPOUT_OPTION_WHY_SIZE, "is not a size such as 512, 64k or 10m");
+		snprintf(
+		    why, SPOUT_OPTION_WHY_SIZE, "is not a size such as 512, 64k or 10m");
 		return -EINVAL;
 	case SPOUT_OPTION_DURATION:
 		if (spout__parse_duration(text, &n) == 0)
@@ -218,7 +236,8 @@ userinfo_password(const char *url, size_t *ret_len)
 	if (start == NULL)
 		return NULL;
 	start += 3;
-	/* The last '@' before the path: people leave '@' and '/' of a password unescaped. */
+	/* The last '@' before the path: people leave '@' and '/' of a password unescaped.
+	 */
 	end = memchr(start, '?', strlen(start));
 	end = memrchr(start, '@', end ? (size_t)(end - start) : strlen(start));
 	if (end == NULL)
@@ -262,7 +281,8 @@ spout__mask_password(const char *url, char *ret, size_t size)
 	if (secret == NULL)
 		secret = next_password(url, at, &len);
 	while (secret && used < size) {
-		used += (size_t)snprintf(ret + used, size - used, "%.*s***", (int)(secret - at), at);
+		used += (size_t)snprintf(
+		    ret + used, size - used, "%.*s***", (int)(secret - at), at);
 		at = secret + len;
 		secret = next_password(url, at, &len);
 	}

@@ -53,7 +53,8 @@ spout__options_find(const struct spout__options *o, const char *name, size_t len
 		const char *row = o->rows[i]->name;
 		size_t k = 0;
 
-		while (k < len && row[k] != '\0' && name_char(row[k]) == name_char(name[k]))
+		while (
+		    k < len && row[k] != '\0' && name_char(row[k]) == name_char(name[k]))
 			k++;
 		if (k == len && row[k] == '\0')
 			return (int)i;
@@ -73,13 +74,15 @@ spout__options_add(struct spout__options *o, const struct spout_option *table)
 			return -EEXIST;
 		}
 		if (o->n == SPOUT__OPTIONS_MAX) {
-			spout__options_fail(o, "more than %d options", SPOUT__OPTIONS_MAX);
+			spout__options_fail(
+			    o, "more than %d options", SPOUT__OPTIONS_MAX);
 			return -ENOSPC;
 		}
 		o->rows[o->n++] = row;
 		if (row->otherwise == NULL)
 			continue;
-		error = spout__options_set(o, i, SPOUT__FROM_DEFAULT, "default", row->otherwise);
+		error = spout__options_set(
+		    o, i, SPOUT__FROM_DEFAULT, "default", row->otherwise);
 		if (error)
 			return error;
 	}
@@ -108,8 +111,8 @@ spout__options_set(struct spout__options *o, unsigned i, enum spout__origin orig
 	char *copy;
 
 	if (!first && value->n_texts == SPOUT__OPTION_TEXTS_MAX)
-		return spout__options_fail(o, "%s: more than %d values", where,
-		    SPOUT__OPTION_TEXTS_MAX);
+		return spout__options_fail(
+		    o, "%s: more than %d values", where, SPOUT__OPTION_TEXTS_MAX);
 	copy = strdup(text);
 	if (copy == NULL) {
 		spout__options_fail(o, "%s: out of memory", where);
@@ -134,7 +137,8 @@ spout__options_set(struct spout__options *o, unsigned i, enum spout__origin orig
 }
 
 static int
-arguments_apply(struct spout__options *o, const struct spout__argument *arguments, unsigned n)
+arguments_apply(
+    struct spout__options *o, const struct spout__argument *arguments, unsigned n)
 {
 	for (unsigned k = 0; k < n; k++) {
 		const struct spout_option *row = o->rows[arguments[k].option];
@@ -143,8 +147,8 @@ arguments_apply(struct spout__options *o, const struct spout__argument *argument
 		int error;
 
 		snprintf(where, sizeof(where), "--%s", row->name);
-		error = spout__options_set(o, arguments[k].option, SPOUT__FROM_COMMAND_LINE,
-		    where, text);
+		error = spout__options_set(
+		    o, arguments[k].option, SPOUT__FROM_COMMAND_LINE, where, text);
 		if (error)
 			return error;
 	}
@@ -185,10 +189,12 @@ spout__options_parse(struct spout__options *o, int argc, char **argv, char **env
 	unsigned n = 0;
 	int error;
 
-	error = spout__options_read_arguments(o, argc, argv, arguments, MAX_ARGUMENTS, &n);
+	error =
+	    spout__options_read_arguments(o, argc, argv, arguments, MAX_ARGUMENTS, &n);
 	if (error)
 		return error;
-	if (argument_named(o, arguments, n, "help") || argument_named(o, arguments, n, "version"))
+	if (argument_named(o, arguments, n, "help") ||
+	    argument_named(o, arguments, n, "version"))
 		return arguments_apply(o, arguments, n);
 	path = argument_named(o, arguments, n, "config");
 	if (path == NULL)
@@ -216,7 +222,8 @@ value_print(const struct spout_option *row, const struct spout__option_value *va
 		snprintf(shown, sizeof(shown), "%s", text);
 	snprintf(line, sizeof(line), "%s = %s", row->name, shown);
 	if (value->origin == SPOUT__FROM_FILE || value->origin == SPOUT__FROM_ENVIRONMENT)
-		fprintf(to, "%-39s # %s %s\n", line, origin_names[value->origin], value->where);
+		fprintf(to, "%-39s # %s %s\n", line, origin_names[value->origin],
+		    value->where);
 	else
 		fprintf(to, "%-39s # %s\n", line, origin_names[value->origin]);
 }
@@ -231,7 +238,8 @@ spout__options_print(const struct spout__options *o, FILE *to)
 		if (row->command_line_only)
 			continue;
 		if (value->n_texts == 0)
-			fprintf(to, "# %-37s # %s\n", row->name, origin_names[value->origin]);
+			fprintf(
+			    to, "# %-37s # %s\n", row->name, origin_names[value->origin]);
 		for (unsigned k = 0; k < value->n_texts; k++)
 			value_print(row, value, value->texts[k], to);
 	}

@@ -5,22 +5,35 @@
 #include "app/settings.h"
 
 #include <errno.h>
-#include <pwd.h>
-#include <sched.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/cpus.h"
+#include "pg/pg.h"
 
 #define MAX_PROCESSES 256
 #define MAX_THREADS 1024
 
-unsigned
-spout__cpus(void)
+/* What is wrong with an address, to follow the quoted text; 0 or -EINVAL. */
+static int
+address_check(const char *text, char *why)
 {
-	cpu_set_t set;
+	struct spout__listen_address address;
+	char reason[SPOUT__WHY], *at;
 
-	if (sched_getaffinity(0, sizeof(set), &set) != 0)
-		return 1;
-	return CPU_COUNT(&set) > 0 ? (unsigned)CPU_COUNT(&set) : 1;
+	if (strncmp(text, "unix:", 5) != 0 && strchr(text, ',') != NULL) {
+		snprintf(why, SPOUT_OPTION_WHY_SIZE,
+		    strcmp(strchr(text, ','), ",tls") == 0
+			? "asks for TLS, which needs a proxy in this version"
+			: "has something unknown after the comma");
+		return -EINVAL;
+	}
+	if (spout__listen_parse(text, &address, reason) == 0)
+		return 0;
+	at = strstr(reason, "': "); /* it quotes the text first, as our caller does */
+	snprintf(
+	    why, SPOUT_OPTION_WHY_SIZE, "is no address: %.200s", at ? at + 3 : reason);
+	return -EINVAL;
 }
 
 static int
@@ -31,12 +44,13 @@ parse_listen(const struct spout_option *option, const char *text, bool first,
 	unsigned n = first ? 0 : s->n_listens;
 
 	if (n == SPOUT__LISTENS_MAX) {
-		snprintf(why, SPOUT_OPTION_WHY_SIZE, "is one address too many (the limit is %d)",
-		    SPOUT__LISTENS_MAX);
+		snprintf(why, SPOUT_OPTION_WHY_SIZE,
+		    "is one address too many (the limit is %d)", SPOUT__LISTENS_MAX);
 		return -EINVAL;
 	}
-	if (spout__address_parse(text, &s->listens[n], why, SPOUT_OPTION_WHY_SIZE) != 0)
+	if (address_check(text, why) != 0)
 		return -EINVAL;
+	s->listens[n] = text;
 	s->n_listens = n + 1;
 	return 0;
 }
@@ -45,8 +59,11 @@ static int
 parse_admin(const struct spout_option *option, const char *text, bool first,
     char why[SPOUT_OPTION_WHY_SIZE])
 {
+	const char **into = option->into;
+
 	(void)first;
-	return spout__address_parse(text, option->into, why, SPOUT_OPTION_WHY_SIZE);
+	*into = *text != '\0' ? text : NULL;
+	return *into ? address_check(text, why) : 0;
 }
 
 /* N or auto (0), at most `max`. */
@@ -60,8 +77,8 @@ parse_count_or_auto(const char *text, unsigned max, unsigned *ret, char *why)
 		return 0;
 	}
 	if (spout__parse_number(text, strlen(text), &n) != 0 || n < 1 || n > max) {
-		snprintf(why, SPOUT_OPTION_WHY_SIZE, "is neither a number from 1 to %u nor auto",
-		    max);
+		snprintf(why, SPOUT_OPTION_WHY_SIZE,
+		    "is neither a number from 1 to %u nor auto", max);
 		return -EINVAL;
 	}
 	*ret = (unsigned)n;
@@ -97,11 +114,14 @@ parse_threads(const struct spout_option *option, const char *text, bool first,
 		s->threads_min = s->threads_max = 0;
 		return 0;
 	}
-	if (spout__parse_number(text, dash ? (size_t)(dash - text) : strlen(text), &min) != 0 ||
-	    spout__parse_number(dash ? dash + 1 : text, strlen(dash ? dash + 1 : text), &max) != 0 ||
+	if (spout__parse_number(
+		text, dash ? (size_t)(dash - text) : strlen(text), &min) != 0 ||
+	    spout__parse_number(
+		dash ? dash + 1 : text, strlen(dash ? dash + 1 : text), &max) != 0 ||
 	    min < 1 || max < min || max > MAX_THREADS) {
 		snprintf(why, SPOUT_OPTION_WHY_SIZE,
-		    "is not N, MIN-MAX (from 1 to %d, MIN not above MAX) or auto", MAX_THREADS);
+		    "is not N, MIN-MAX (from 1 to %d, MIN not above MAX) or auto",
+		    MAX_THREADS);
 		return -EINVAL;
 	}
 	s->threads_min = (unsigned)min;
@@ -109,25 +129,27 @@ parse_threads(const struct spout_option *option, const char *text, bool first,
 	return 0;
 }
 
-/* libpq reads the rest when it connects; here only what is surely no address of a database. */
+/* libpq quotes what it does not understand: a password may be in it. */
 static int
 database_check(const char *url, char *why)
 {
-	if (strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0)
+	char reason[SPOUT_OPTION_WHY_SIZE], shown[SPOUT_OPTION_WHY_SIZE - 40];
+
+	if (spout__pg_check_url(url, reason, sizeof(reason)) == 0)
 		return 0;
-	if (strstr(url, "://") == NULL && strchr(url, '=') != NULL)
-		return 0;
-	snprintf(why, SPOUT_OPTION_WHY_SIZE,
-	    "is neither a URL postgresql://… nor of the form 'host=… dbname=…'");
+	spout__mask_password(reason, shown, sizeof(shown));
+	snprintf(why, SPOUT_OPTION_WHY_SIZE, "is no address of a database: %s", shown);
 	return -EINVAL;
 }
 
 static int
-user_check(const char *user, bool only_checking, char *why)
+user_check(struct spout__settings *s, char *why)
 {
-	if (getpwnam(user) == NULL)
-		snprintf(why, SPOUT_OPTION_WHY_SIZE, "is no user of this system");
-	else if (geteuid() != 0 && !only_checking)
+	char reason[SPOUT__WHY];
+
+	if (spout__identity_lookup(s->user, &s->identity, reason) != 0)
+		snprintf(why, SPOUT_OPTION_WHY_SIZE, "does not work: %.200s", reason);
+	else if (geteuid() != 0 && geteuid() != s->identity.uid && !s->check)
 		snprintf(why, SPOUT_OPTION_WHY_SIZE, "needs a start as root");
 	else
 		return 0;
@@ -156,7 +178,7 @@ none_if_empty(const char **text)
 static void
 resolve_auto(struct spout__settings *s)
 {
-	unsigned cpus = spout__cpus();
+	unsigned cpus = spout__cpu_count();
 
 	if (s->processes == 0)
 		s->processes = cpus < MAX_PROCESSES ? cpus : MAX_PROCESSES;
@@ -179,7 +201,7 @@ spout__settings_check(struct spout__settings *s, struct spout__options *options)
 	none_if_empty(&s->access_log);
 	if (s->database && database_check(s->database, why) != 0)
 		return fail_at(options, "database", s->database, why);
-	if (s->user && user_check(s->user, s->check, why) != 0)
+	if (s->user && user_check(s, why) != 0)
 		return fail_at(options, "user", s->user, why);
 	resolve_auto(s);
 	return 0;
@@ -189,64 +211,71 @@ int
 spout__settings_add(struct spout__settings *s, struct spout__options *options)
 {
 	const struct spout_option rows[] = {
-	{ "listen", SPOUT_OPTION_OTHER, s, "127.0.0.1:8888", "ADDR:PORT",
-	    "Serve on this address; unix:PATH for a unix socket. May be given several times",
-	    .group = "Listening:", .repeat = true, .parse = parse_listen },
-	{ "listen-mode", SPOUT_OPTION_CHOICE, &s->listen_mode, "reuseport", "MODE",
-	    "reuseport: a socket per worker; shared: one for all; ports: worker k serves PORT+k",
-	    .choices = "reuseport|shared|ports" },
-	{ "admin", SPOUT_OPTION_OTHER, &s->admin, NULL, "ADDR:PORT",
-	    "Serve /metrics, /healthz and /readyz on this address", .parse = parse_admin },
-	{ "processes", SPOUT_OPTION_OTHER, &s->processes, "auto", "N|auto",
-	    "Worker processes; auto: one per CPU",
-	    .group = "Processes and threads:", .parse = parse_processes },
-	{ "threads", SPOUT_OPTION_OTHER, s, "auto", "N|MIN-MAX|auto",
-	    "Threads of each worker for blocking work; auto: 2-32", .parse = parse_threads },
-	{ "cpu-threads", SPOUT_OPTION_OTHER, &s->cpu_threads, "auto", "N|auto",
-	    "Threads of each worker for CPU work; auto: its share of the CPUs",
-	    .parse = parse_cpu_threads },
-	{ "stack-kib", SPOUT_OPTION_NUMBER, &s->stack_kib, "256", "N",
-	    "Stack of a request handler, KiB", .min = 32, .max = 65536 },
-	{ "user", SPOUT_OPTION_TEXT, &s->user, NULL, "NAME",
-	    .help = "Become this user after the sockets are open (needs root)" },
-	{ "pid-file", SPOUT_OPTION_TEXT, &s->pid_file, NULL, "PATH",
-	    .help = "Write the process id here; removed at the end" },
-	{ "database", SPOUT_OPTION_URL, &s->database, NULL, "URL",
-	    "PostgreSQL: postgresql://user@host/name. DATABASE_URL in the environment, too",
-	    .group = "Database:" },
-	{ "db-connections", SPOUT_OPTION_NUMBER, &s->db_connections, "8", "N",
-	    "Connections of each worker", .min = 1, .max = 1000 },
-	{ "request-timeout", SPOUT_OPTION_DURATION, &s->request_timeout_ms, "30s", "TIME",
-	    "A request that takes longer is answered with 504",
-	    .group = "Limits:", .min = 1, .max = 86400000 },
-	{ "idle-timeout", SPOUT_OPTION_DURATION, &s->idle_timeout_ms, "75s", "TIME",
-	    "Close a connection without a request for this long", .min = 1, .max = 86400000 },
-	{ "drain-timeout", SPOUT_OPTION_DURATION, &s->drain_timeout_ms, "30s", "TIME",
-	    "How long a stop waits for running requests", .min = 0, .max = 86400000 },
-	{ "max-body", SPOUT_OPTION_SIZE, &s->max_body_bytes, "1m", "SIZE",
-	    "Largest body of a request", .min = 0, .max = (uint64_t)1 << 40 },
-	{ "max-connections", SPOUT_OPTION_NUMBER, &s->max_connections, "10000", "N",
-	    "Connections of each worker", .min = 1, .max = 10000000 },
-	{ "log-level", SPOUT_OPTION_CHOICE, &s->log_level, "info", "LEVEL",
-	    "debug, info, warning or error", .group = "Logging:",
-	    .choices = "debug|info|warning|error" },
-	{ "log-format", SPOUT_OPTION_CHOICE, &s->log_format, "text", "FORMAT",
-	    "text or json", .choices = "text|json" },
-	{ "access-log", SPOUT_OPTION_TEXT, &s->access_log, NULL, "PATH|-",
-	    .help = "Append a line per request; - is the standard output" },
-	{ "config", SPOUT_OPTION_TEXT, &s->config, NULL, "FILE",
-	    "Read options from this file", .group = "Other:" },
-	{ "check", SPOUT_OPTION_FLAG, &s->check, NULL, NULL,
-	    "Check the options and the configuration, start nothing",
-	    .command_line_only = true },
-	{ "print-config", SPOUT_OPTION_FLAG, &s->print_config, NULL, NULL,
-	    "Print every option, its value and where it comes from",
-	    .command_line_only = true },
-	{ "help", SPOUT_OPTION_FLAG, &s->help, NULL, NULL, .help = "Print this page",
-	    .command_line_only = true },
-	{ "version", SPOUT_OPTION_FLAG, &s->version, NULL, NULL, .help = "Print the version",
-	    .command_line_only = true },
-	SPOUT_OPTIONS_END,
+		{ "listen", SPOUT_OPTION_OTHER, s, "127.0.0.1:8888", "ADDR:PORT",
+		    "Serve on this address, or unix:PATH. May be given several times",
+		    .group = "Listening:", .repeat = true, .parse = parse_listen },
+		{ "listen-mode", SPOUT_OPTION_CHOICE, &s->listen_mode, "reuseport",
+		    "MODE",
+		    "reuseport: a socket per worker; shared: one for all; "
+		    "ports: worker k serves PORT+k",
+		    .choices = "reuseport|shared|ports" },
+		{ "admin", SPOUT_OPTION_OTHER, &s->admin, NULL, "ADDR:PORT",
+		    "Serve /metrics, /healthz and /readyz on this address",
+		    .parse = parse_admin },
+		{ "processes", SPOUT_OPTION_OTHER, &s->processes, "auto", "N|auto",
+		    "Worker processes; auto: one per CPU",
+		    .group = "Processes and threads:", .parse = parse_processes },
+		{ "threads", SPOUT_OPTION_OTHER, s, "auto", "N|MIN-MAX|auto",
+		    "Threads of each worker for blocking work; auto: 2-32",
+		    .parse = parse_threads },
+		{ "cpu-threads", SPOUT_OPTION_OTHER, &s->cpu_threads, "auto", "N|auto",
+		    "Threads of each worker for CPU work; auto: its share of the CPUs",
+		    .parse = parse_cpu_threads },
+		{ "stack-kib", SPOUT_OPTION_NUMBER, &s->stack_kib, "256", "N",
+		    "Stack of a request handler, KiB", .min = 32, .max = 65536 },
+		{ "user", SPOUT_OPTION_TEXT, &s->user, NULL, "USER[:GROUP]",
+		    .help = "Become this user after the sockets are open (needs root)" },
+		{ "pid-file", SPOUT_OPTION_TEXT, &s->pid_file, NULL, "PATH",
+		    .help = "Write the process id here; removed at the end" },
+		{ "database", SPOUT_OPTION_URL, &s->database, NULL, "URL",
+		    "PostgreSQL: postgresql://user@host/name. "
+		    "DATABASE_URL in the environment, too",
+		    .group = "Database:" },
+		{ "db-connections", SPOUT_OPTION_NUMBER, &s->db_connections, "8", "N",
+		    "Connections of each worker", .min = 1, .max = 1000 },
+		{ "request-timeout", SPOUT_OPTION_DURATION, &s->request_timeout_ms, "30s",
+		    "TIME", "A request that takes longer is answered with 504",
+		    .group = "Limits:", .min = 1, .max = 86400000 },
+		{ "idle-timeout", SPOUT_OPTION_DURATION, &s->idle_timeout_ms, "75s",
+		    "TIME", "Close a connection without a request for this long",
+		    .min = 1, .max = 86400000 },
+		{ "drain-timeout", SPOUT_OPTION_DURATION, &s->drain_timeout_ms, "30s",
+		    "TIME", "How long a stop waits for running requests", .min = 0,
+		    .max = 86400000 },
+		{ "max-body", SPOUT_OPTION_SIZE, &s->max_body_bytes, "1m", "SIZE",
+		    "Largest body of a request", .min = 0, .max = (uint64_t)1 << 40 },
+		{ "max-connections", SPOUT_OPTION_NUMBER, &s->max_connections, "10000",
+		    "N", "Connections of each worker", .min = 1, .max = 10000000 },
+		{ "log-level", SPOUT_OPTION_CHOICE, &s->log_level, "info", "LEVEL",
+		    "debug, info, warning or error",
+		    .group = "Logging:", .choices = "debug|info|warning|error" },
+		{ "log-format", SPOUT_OPTION_CHOICE, &s->log_format, "text", "FORMAT",
+		    "text or json", .choices = "text|json" },
+		{ "access-log", SPOUT_OPTION_TEXT, &s->access_log, NULL, "PATH|-",
+		    .help = "Append a line per request; - is the standard output" },
+		{ "config", SPOUT_OPTION_TEXT, &s->config, NULL, "FILE",
+		    "Read options from this file", .group = "Other:" },
+		{ "check", SPOUT_OPTION_FLAG, &s->check, NULL, NULL,
+		    "Check the options and the configuration, start nothing",
+		    .command_line_only = true },
+		{ "print-config", SPOUT_OPTION_FLAG, &s->print_config, NULL, NULL,
+		    "Print every option, its value and where it comes from",
+		    .command_line_only = true },
+		{ "help", SPOUT_OPTION_FLAG, &s->help, NULL, NULL,
+		    .help = "Print this page", .command_line_only = true },
+		{ "version", SPOUT_OPTION_FLAG, &s->version, NULL, NULL,
+		    .help = "Print the version", .command_line_only = true },
+		SPOUT_OPTIONS_END,
 	};
 
 	_Static_assert(sizeof(rows) <= sizeof(s->rows), "raise SPOUT__SETTINGS_ROWS");

@@ -9,50 +9,44 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "app/address.h"
 #include "app/options.h"
+#include "supervisor/identity.h"
+#include "supervisor/listeners.h"
 
 #define SPOUT__LISTENS_MAX 32
 #define SPOUT__SETTINGS_ROWS 32
 
-/** In the order of the choices of --listen-mode. */
-enum spout__listen_mode {
-	SPOUT__LISTEN_REUSEPORT,
-	SPOUT__LISTEN_SHARED,
-	SPOUT__LISTEN_PORTS,
-};
-
 struct spout__settings {
-	struct spout__address listens[SPOUT__LISTENS_MAX];
+	const char *listens[SPOUT__LISTENS_MAX];
 	unsigned n_listens;
-	unsigned listen_mode;          /* enum spout__listen_mode */
-	struct spout__address admin;   /* .len 0: none */
+	unsigned listen_mode; /* enum spout__listen_mode */
+	const char *admin;    /* address, or NULL */
 	unsigned processes;
 	unsigned threads_min, threads_max; /* the blocking pool */
 	unsigned cpu_threads;
-	const char *database;          /* URL, or NULL */
-	uint64_t db_connections;       /* of each worker */
+	const char *database;    /* URL, or NULL */
+	uint64_t db_connections; /* of each worker */
 	uint64_t request_timeout_ms, drain_timeout_ms, idle_timeout_ms;
 	uint64_t max_body_bytes, max_connections;
-	const char *user;              /* to become, or NULL */
+	const char *user;                /* to become, or NULL */
+	struct spout__identity identity; /* of `user` */
 	const char *config;
 	const char *pid_file;
-	const char *access_log;        /* path, "-", or NULL */
+	const char *access_log; /* path, "-", or NULL */
 	unsigned log_level, log_format;
 	uint64_t stack_kib;
 	bool check, print_config, help, version;
 
-	struct spout_option rows[SPOUT__SETTINGS_ROWS]; /* their `into` is in this struct */
+	struct spout_option
+	    rows[SPOUT__SETTINGS_ROWS]; /* their `into` is in this struct */
 };
 
-/** Add the rows to `options`; both live as long as the program. Returns as options_add. */
+/** Add the rows to `options`; both live as long as the program. Returns as options_add.
+ */
 int spout__settings_add(struct spout__settings *s, struct spout__options *options);
 /**
  * After parsing: what concerns several options at once. Returns 0, or -EINVAL with
  * options->error.
  */
 int spout__settings_check(struct spout__settings *s, struct spout__options *options);
-/** How many CPUs this process may use; at least 1. */
-unsigned spout__cpus(void);
-
 #endif

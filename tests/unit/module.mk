@@ -51,6 +51,14 @@ check_PROGRAMS += tests/unit/test_options
 tests_unit_test_options_SOURCES = tests/unit/test_options.c $(UNIT_SOURCES)
 tests_unit_test_options_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_crypto
+tests_unit_test_crypto_SOURCES = tests/unit/test_crypto.c $(UNIT_SOURCES)
+tests_unit_test_crypto_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_metrics
+tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c $(UNIT_SOURCES)
+tests_unit_test_metrics_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_executor
 tests_unit_test_executor_SOURCES = tests/unit/test_executor.c \
 	tests/unit/executor_help.c tests/unit/executor_help.h $(UNIT_SOURCES)

@@ -3,14 +3,16 @@
 #ifndef SPOUT_SPOUT_H
 #define SPOUT_SPOUT_H
 
+#include <spout/app.h>
 #include <spout/async.h>
+#include <spout/crypto.h>
 #include <spout/executor.h>
 #include <spout/locks.h>
 #include <spout/log.h>
 #include <spout/loop.h>
-#include <spout/pg.h>
 #include <spout/option.h>
 #include <spout/queue.h>
+#include <spout/pg.h>
 #include <spout/types.h>
 #include <spout/web.h>
 

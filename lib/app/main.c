@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spout_main(): options, then everything that is made once before the fork, then the
+ * supervisor. Messages of this part go to stderr, one line each, with the program's name.
+ */
+#include "config.h"
+
+#include <spout/app.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "app/program.h"
+#include "app/worker.h"
+#include "base/log.h"
+#include "supervisor/supervisor.h"
+#include "web/web.h"
+
+extern char **environ;
+
+enum { EXIT_USAGE = 2 };
+
+/* What spout__worker_main and its hooks refer to: lives as long as the process. */
+static struct spout__program program = { .admin_listener = -1, .access_log_fd = -1 };
+
+static int
+complain(int status, const char *fmt, ...)
+{
+	char line[1200];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "%s: %s\n", program.app.name, line);
+	return status;
+}
+
+static int
+print_version(void)
+{
+	if (program.app.version)
+		printf("%s %s (Spout %s)\n", program.app.name, program.app.version,
+		    PACKAGE_VERSION);
+	else
+		printf("%s (Spout %s)\n", program.app.name, PACKAGE_VERSION);
+	return 0;
+}
+
+/* --- options --------------------------------------------------------------------------
+ */
+
+static bool
+given(const char *name)
+{
+	int i = spout__options_find(&program.options, name, strlen(name));
+
+	return i >= 0 && program.options.values[i].origin > SPOUT__FROM_DEFAULT;
+}
+
+/* The application's own defaults stand where nobody gave a value. */
+static void
+apply_app_defaults(void)
+{
+	struct spout_app *app = &program.app;
+
+	if (app->request_timeout_ms > 0 && !given("request-timeout"))
+		program.settings.request_timeout_ms = app->request_timeout_ms;
+	if (app->max_body_bytes > 0 && !given("max-body"))
+		program.settings.max_body_bytes = app->max_body_bytes;
+	app->request_timeout_ms = 0;
+	app->max_body_bytes = 0;
+}
+
+/* Returns 0, or EXIT_USAGE after having complained. */
+static int
+read_options(int argc, char **argv)
+{
+	struct spout__options *o = &program.options;
+
+	spout__options_init(o, program.app.name, program.app.description);
+	if (spout__settings_add(&program.settings, o) != 0 ||
+	    spout__options_add(o, program.app.options) != 0 ||
+	    spout__options_parse(o, argc, argv, environ) != 0)
+		return complain(EXIT_USAGE, "%s", o->error);
+	if (program.settings.help || program.settings.version)
+		return 0;
+	if (spout__settings_check(&program.settings, o) != 0)
+		return complain(EXIT_USAGE, "%s", o->error);
+	apply_app_defaults();
+	return 0;
+}
+
+/* --- before the fork -------------------------------------------------------------------
+ */
+
+/* Descriptors are what a server runs out of first: take all that may be had. */
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static void
+configure_log(void)
+{
+	struct spout__log_options log = *spout__log_current();
+
+	log.level = (enum spout_log_level)program.settings.log_level;
+	log.format = (enum spout__log_format)program.settings.log_format;
+	log.fd = STDERR_FILENO;
+	log.process = "supervisor";
+	spout__log_configure(&log);
+}
+
+/* The application's part: what it loads, and whether its routes make sense. */
+static int
+prepare_app(void)
+{
+	char why[SPOUT__ROUTER_WHY_SIZE];
+	int error = program.app.preload ? program.app.preload(&program.app) : 0;
+
+	if (error < 0)
+		return complain(1, "preload: %s", strerror(-error));
+	if (spout__web_check(&program.app, why) != 0)
+		return complain(1, "routes: %s", why);
+	return 0;
+}
+
+static int
+open_access_log(void)
+{
+	const char *path = program.settings.access_log;
+
+	if (path == NULL)
+		return 0;
+	program.access_log_fd = strcmp(path, "-") == 0
+	    ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
+	    : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
+	if (program.access_log_fd < 0)
+		return complain(1, "access log %s: %s", path, strerror(errno));
+	return 0;
+}
+
+static int
+open_listeners(struct spout__listeners *listeners)
+{
+	const struct spout__settings *s = &program.settings;
+	struct spout__listen_spec specs[SPOUT__LISTENS_MAX + 1] = { 0 };
+	char why[SPOUT__WHY];
+	unsigned n = 0;
+
+	/* The default address is for a program that got no other, from systemd either. */
+	if (given("listen") || spout__listeners_inherited() == 0) {
+		for (; n < s->n_listens; n++) {
+			specs[n].text = s->listens[n];
+			specs[n].mode = (enum spout__listen_mode)s->listen_mode;
+		}
+	}
+	if (s->admin) {
+		program.admin_listener = (int)n;
+		specs[n++] = (struct spout__listen_spec){ .text = s->admin,
+			.mode = SPOUT__LISTEN_SHARED,
+			.unix_mode = 0660,
+			.announce = "admin listening on http://",
+			.to_the_end = true };
+	}
+	if (spout__listeners_open(listeners, specs, n, s->processes, why) != 0)
+		return complain(1, "%s", why);
+	return 0;
+}
+
+static int
+supervise(struct spout__listeners *listeners, struct spout__scoreboard *board)
+{
+	const struct spout__settings *s = &program.settings;
+	struct spout__supervisor_options options = {
+		.n_workers = s->processes,
+		.listeners = listeners,
+		.board = board,
+		.worker_main = spout__worker_main,
+		.arg = &program,
+		.run_as = s->user ? &s->identity : NULL,
+		.pid_file = s->pid_file,
+		.drain_timeout_ms = s->drain_timeout_ms > 0 ? s->drain_timeout_ms : 1,
+		.kill_grace_ms = SPOUT__STOP_GRACE_MS,
+	};
+
+	return spout__supervisor_run(&options);
+}
+
+static int
+run(void)
+{
+	struct spout__listeners listeners = { 0 };
+	struct spout__scoreboard *board;
+	int status = open_access_log();
+
+	if (status)
+		return status;
+	raise_descriptor_limit();
+	status = open_listeners(&listeners);
+	if (status)
+		return status;
+	board = spout__scoreboard_new(program.settings.processes);
+	if (board == NULL)
+		status = complain(1, "no shared memory: %s", strerror(errno));
+	else
+		status = supervise(&listeners, board);
+	if (board)
+		spout__scoreboard_free(board);
+	spout__listeners_close(&listeners);
+	if (program.access_log_fd >= 0)
+		close(program.access_log_fd);
+	return status;
+}
+
+/* The options are fine: do what they say. */
+static int
+obey(void)
+{
+	int status;
+
+	if (program.settings.help)
+		spout__options_help(&program.options, stdout);
+	else if (program.settings.version)
+		print_version();
+	if (program.settings.help || program.settings.version)
+		return 0;
+	if (program.settings.print_config)
+		spout__options_print(&program.options, stdout);
+	if (program.settings.print_config && !program.settings.check)
+		return 0;
+	configure_log();
+	status = prepare_app();
+	if (program.settings.check)
+		return status ? EXIT_USAGE : 0;
+	return status ? status : run();
+}
+
+int
+spout_main_with(int argc, char **argv, struct spout_app *app, size_t app_size)
+{
+	size_t known = app_size < sizeof(program.app) ? app_size : sizeof(program.app);
+	int status;
+
+	memcpy(&program.app, app, known);
+	if (program.app.name == NULL)
+		program.app.name = "spout";
+	if (app_size > sizeof(program.app))
+		return complain(
+		    1, "was built for a newer libspout than " PACKAGE_VERSION);
+	status = read_options(argc, argv);
+	if (status == 0)
+		status = obey();
+	spout__options_release(&program.options);
+	return status;
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker: builds its parts, runs the loop, takes the parts down again. The picture is
+ * in worker.h; stop.c holds the way from the order to stop to the end of the loop.
+ */
+#include "config.h"
+
+#include "app/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "executor/executor.h"
+#include "pg/pg.h"
+
+#define HEARTBEAT_MS 250
+#define ALIVE_MS (4 * HEARTBEAT_MS)
+#define LAG_WINDOW_BEATS 4 /* the lag gauge holds the longest turn of one second */
+
+static const struct spout__life *running;
+
+unsigned
+spout_worker_number(void)
+{
+	return running ? running->worker->slot : 0;
+}
+
+bool
+spout_has_database(void)
+{
+	return running && running->program->settings.database != NULL;
+}
+
+/* A part could not be made: tell the supervisor, end with status 1. */
+static int
+boot_failed(struct spout__life *life, const char *what, int error)
+{
+	spout__worker_boot_failed(life->worker, "%s: %s", what, strerror(-error));
+	life->failed_start = true;
+	return error;
+}
+
+static void
+on_heartbeat(void *arg)
+{
+	static unsigned beats;
+	struct spout__life *life = arg;
+
+	spout__gauge_set(SPOUT__G_HEARTBEAT_MS, spout__clock_ms());
+	if (beats++ % LAG_WINDOW_BEATS == 0)
+		spout__gauge_set(
+		    SPOUT__G_LOOP_LAG_US, spout__loop_take_max_turn_us(life->loop));
+}
+
+static void
+on_control(int fd, unsigned events, void *arg)
+{
+	struct spout__life *life = arg;
+	struct spout__control_message message;
+	int got;
+
+	(void)events;
+	while ((got = spout__control_receive(fd, &message)) > 0) {
+		if (message.kind == SPOUT__CONTROL_DRAIN)
+			spout__life_drain(life, message.value);
+		else if (message.kind == SPOUT__CONTROL_STOP)
+			spout__life_cut(life, message.value);
+	}
+	if (got == -EAGAIN)
+		return;
+	spout_error_log("the supervisor is gone");
+	spout_loop_remove_handler(life->control);
+	life->control = NULL;
+	life->status = 1;
+	spout__life_end(life);
+}
+
+/* --- building ---------------------------------------------------------------------- */
+
+static int
+open_pools(struct spout__life *life)
+{
+	const struct spout__settings *s = &life->program->settings;
+	struct spout__executor_options executor = {
+		.cpu_threads = s->cpu_threads,
+		.blocking_min = s->threads_min,
+		.blocking_max = s->threads_max,
+		.db_threads = s->database ? (unsigned)s->db_connections : 0,
+	};
+	struct spout__pg_options pg = {
+		.url = s->database,
+		.name = life->program->app.name,
+		.slot = life->worker->slot,
+	};
+	int error = spout__executor_start(life->loop, &executor);
+
+	if (error)
+		return boot_failed(life, "cannot start the thread pools", error);
+	error = spout__pg_start(life->loop, &pg);
+	return error ? boot_failed(life, "cannot set up the database", error) : 0;
+}
+
+static void
+database_check(void *arg)
+{
+	(void)arg;
+	spout_pg_query("SELECT 1");
+}
+
+static int
+open_web(struct spout__life *life)
+{
+	struct spout__program *program = life->program;
+	struct spout__web_options options = {
+		.access_log_fd = program->access_log_fd,
+		.access_log_json = program->settings.log_format == SPOUT__LOG_JSON,
+	};
+	int error = 0;
+
+	life->web = spout__web_new(life->loop, &program->app, &options);
+	if (life->web == NULL)
+		return boot_failed(life, "cannot make the application", -errno);
+	if (program->settings.database)
+		error = spout__web_add_check(life->web, "database", database_check, NULL);
+	return error ? boot_failed(life, "cannot make the application", error) : 0;
+}
+
+static int
+open_server(struct spout__life *life)
+{
+	const struct spout__settings *s = &life->program->settings;
+	struct spout__http_delegate delegate = spout__web_delegate(life->web);
+	struct spout__http_options options;
+
+	spout__http_options_init(&options);
+	options.idle_timeout_ms = s->idle_timeout_ms;
+	options.request_timeout_ms = s->request_timeout_ms;
+	options.max_body_bytes = s->max_body_bytes;
+	options.max_connections = (unsigned)s->max_connections;
+	life->server = spout__http_server_new(life->loop, &options, &delegate);
+	return life->server ? 0 : boot_failed(life, "cannot make the server", -ENOMEM);
+}
+
+static int
+open_admin(struct spout__life *life)
+{
+	const struct spout__worker *worker = life->worker;
+	int index = life->program->admin_listener;
+
+	if (index < 0)
+		return 0;
+	life->admin = spout__admin_new(life->loop, worker,
+	    spout__listener_fd(&worker->listeners->items[index], worker->slot));
+	return life->admin ? 0
+			   : boot_failed(life, "cannot serve the admin address", -errno);
+}
+
+static int
+open_watches(struct spout__life *life)
+{
+	on_heartbeat(life);
+	life->heartbeat =
+	    spout_periodic_start(life->loop, HEARTBEAT_MS, 0, on_heartbeat, life);
+	if (life->heartbeat == NULL)
+		return boot_failed(life, "cannot start the heartbeat", -errno);
+	life->control = spout_loop_add_handler(
+	    life->loop, life->worker->control, SPOUT_READ, on_control, life);
+	return life->control ? 0
+			     : boot_failed(life, "cannot watch the supervisor", -errno);
+}
+
+/* --- serving ----------------------------------------------------------------------- */
+
+/*
+ * Of the workers that share a socket, one that is a connection above the mean leaves the
+ * next to the others. One that hangs is not waited for.
+ */
+static bool
+has_few_connections(void *ctx)
+{
+	const struct spout__worker *worker = ((struct spout__life *)ctx)->worker;
+	uint64_t now = spout__clock_ms(), own = 0, total = 0, n = 0;
+
+	for (unsigned k = 0; k < worker->n_slots; k++) {
+		const _Atomic uint64_t *gauges = worker->board->slots[k].stats.gauges;
+		uint64_t beat = atomic_load_explicit(
+		    &gauges[SPOUT__G_HEARTBEAT_MS], memory_order_relaxed);
+		uint64_t open = atomic_load_explicit(
+		    &gauges[SPOUT__G_CONNECTIONS_OPEN], memory_order_relaxed);
+
+		if (k == worker->slot)
+			own = open;
+		else if (beat + ALIVE_MS < now)
+			continue;
+		total += open;
+		n++;
+	}
+	return own * n < total + n;
+}
+
+static int
+listen_all(struct spout__life *life)
+{
+	const struct spout__listeners *listeners = life->worker->listeners;
+
+	for (unsigned i = 0; i < listeners->n; i++) {
+		bool shared = listeners->items[i].mode == SPOUT__LISTEN_SHARED;
+		int error;
+
+		if ((int)i == life->program->admin_listener)
+			continue;
+		error = spout__http_server_listen(life->server,
+		    spout__listener_fd(&listeners->items[i], life->worker->slot), shared,
+		    shared ? has_few_connections : NULL, life);
+		if (error)
+			return boot_failed(life, "cannot accept connections", error);
+	}
+	return 0;
+}
+
+static int
+serve(struct spout__life *life)
+{
+	int error = listen_all(life);
+
+	if (error)
+		return error;
+	life->periodic = spout__periodic_tasks_start(life->loop, &life->program->app);
+	if (life->periodic == NULL)
+		return boot_failed(life, "cannot start the periodic tasks", -errno);
+	life->phase = SPOUT__LIFE_SERVING;
+	spout__web_set_unready(life->web, NULL);
+	if (life->admin)
+		spout__web_set_unready(spout__admin_web(life->admin), NULL);
+	error = spout__worker_ready(life->worker);
+	return error ? boot_failed(life, "cannot reach the supervisor", error) : 0;
+}
+
+/* The start hook has ended: serve, unless it failed or a stop came first. */
+static void
+on_started(struct spout__hook *hook)
+{
+	struct spout__life *life = spout__container_of(hook, struct spout__life, start);
+
+	if (life->phase == SPOUT__LIFE_ENDING)
+		spout_loop_stop(life->loop);
+	else if (hook->error) {
+		spout__worker_boot_failed(
+		    life->worker, "%s: %s", hook->name, hook->reason);
+		life->failed_start = true;
+		spout__life_end(life);
+	} else if (serve(life) != 0)
+		spout__life_end(life);
+	else if (life->drain_when_started)
+		spout__life_drain(life, spout__life_left_ms(life));
+}
+
+static void
+no_hook(struct spout_app *app)
+{
+	(void)app;
+}
+
+static int
+start(struct spout__life *life)
+{
+	struct spout_app *app = &life->program->app;
+	int error;
+
+	life->start = (struct spout__hook){ .app = app,
+		.name = "on_worker_start",
+		.fn = app->on_worker_start ? app->on_worker_start : no_hook,
+		.on_end = on_started };
+	error = spout__hook_start(&life->start, life->loop);
+	return error ? boot_failed(life, "cannot start", error) : 0;
+}
+
+static int
+build(struct spout__life *life)
+{
+	static int (*const steps[])(struct spout__life *) = {
+		open_pools,
+		open_web,
+		open_server,
+		open_admin,
+		open_watches,
+		start,
+	};
+	int error = 0;
+
+	spout__async_set_stack_kib((unsigned)life->program->settings.stack_kib);
+	life->loop = spout_loop_new();
+	if (life->loop == NULL)
+		return boot_failed(life, "cannot make the event loop", -errno);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && error == 0; i++)
+		error = steps[i](life);
+	return error;
+}
+
+/* --- taking down ----------------------------------------------------------------------
+ */
+
+static void
+close_parts(struct spout__life *life)
+{
+	spout__timer_stop(&life->deadline);
+	spout__timer_stop(&life->poll);
+	if (life->heartbeat)
+		spout_periodic_stop(life->heartbeat);
+	if (life->control)
+		spout_loop_remove_handler(life->control);
+	if (life->server)
+		spout__http_server_free(life->server);
+	spout__admin_free(life->admin);
+}
+
+/*
+ * A job that does not end, or a coroutine that waits for one, still uses the memory of
+ * this process: nothing may be freed then, not even by exit().
+ */
+static void
+leave_at_once(struct spout__life *life, const char *what)
+{
+	spout_warning("stopping although %s", what);
+	spout__log_stop();
+	_exit(life->status);
+}
+
+static void
+take_down(struct spout__life *life)
+{
+	uint64_t ms = spout__life_left_ms(life) / 2;
+
+	close_parts(life);
+	if (spout__pg_stop(life->loop, ms / 2) != 0)
+		leave_at_once(life, "a database job has not ended");
+	if (spout__executor_stop(life->loop, ms / 2) != 0)
+		leave_at_once(life, "a job has not ended");
+	if (spout__coroutines_alive(life->loop) > 0)
+		leave_at_once(life, "a task has not ended");
+	spout__periodic_tasks_free(life->periodic);
+	if (life->web)
+		spout__web_free(life->web);
+	spout_loop_free(life->loop);
+}
+
+int
+spout__worker_main(const struct spout__worker *worker)
+{
+	struct spout__life life = { .worker = worker, .program = worker->arg };
+	int error;
+
+	running = &life;
+	spout__timer_init(&life.deadline, NULL);
+	spout__timer_init(&life.poll, NULL);
+	error = build(&life);
+	if (error == 0)
+		error = spout_loop_run(life.loop);
+	if (error && !life.failed_start)
+		spout_error_log("event loop: %s", strerror(-error));
+	if (error || life.failed_start)
+		life.status = 1;
+	if (life.loop)
+		take_down(&life);
+	running = NULL;
+	return life.status;
+}
