@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spout-demo: a program that uses everything the library offers. One file per subject;
+ * what they share is here. Uses public headers only, as any program would.
+ */
+#ifndef DEMO_H
+#define DEMO_H
+
+#include <spout/spout.h>
+
+/** --fault-routes: serve /fault/… (faults.c). */
+extern bool demo_fault_routes;
+
+/* page.c */
+void page_get(struct spout_request *req);
+
+/* basics.c: no database, no files. */
+void plaintext_get(struct spout_request *req);
+void json_get(struct spout_request *req);
+void sleep_get(struct spout_request *req);
+void cpu_get(struct spout_request *req);
+
+/* bodies.c: streamed request bodies. */
+void echo_post(struct spout_request *req);
+void upload_post(struct spout_request *req);
+
+/* worlds.c: the TechEmpower tests on the table world. */
+void db_get(struct spout_request *req);
+void queries_get(struct spout_request *req);
+void updates_get(struct spout_request *req);
+void db_sleep_get(struct spout_request *req);
+
+/* fortunes.c */
+void fortunes_get(struct spout_request *req);
+
+/* faults.c: what a server has to survive. */
+void fault_spin_get(struct spout_request *req);
+void fault_crash_get(struct spout_request *req);
+void fault_leak_get(struct spout_request *req);
+void fault_abort_db_get(struct spout_request *req);
+
+/* tables.c */
+#define DEMO_WORLDS 10000
+
+/** Look for the tables, and create them, in the background. */
+void tables_start(void);
+/** The same again as long as they were not there: the database may come up later. */
+void tables_round(struct spout_app *app);
+/**
+ * Go on only with a database: without one, answer 503 with a page that says how to give
+ * one, and return false.
+ */
+bool tables_need(struct spout_request *req);
+
+#endif

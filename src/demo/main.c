@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* spout-demo: its routes, its one option, its life cycle. */
+#include "config.h"
+
+#include "demo.h"
+
+#define MAX_UPLOAD_BYTES ((uint64_t)1 << 30)
+#define TABLES_EVERY_MS 500
+
+bool demo_fault_routes;
+
+static const struct spout_route routes[] = { SPOUT_GET("/", page_get),
+	SPOUT_GET("/plaintext", plaintext_get), SPOUT_GET("/json", json_get),
+	SPOUT_POST("/echo", echo_post, .stream_body = true),
+	SPOUT_POST("/upload", upload_post, .stream_body = true,
+	    .max_body_bytes = MAX_UPLOAD_BYTES, .timeout_ms = 600000),
+	SPOUT_GET("/sleep", sleep_get, .timeout_ms = 90000),
+	SPOUT_GET("/cpu", cpu_get, .timeout_ms = 90000), SPOUT_GET("/db", db_get),
+	SPOUT_GET("/queries", queries_get), SPOUT_GET("/fortunes", fortunes_get),
+	SPOUT_GET("/updates", updates_get),
+	SPOUT_GET("/db/sleep", db_sleep_get, .timeout_ms = 90000), SPOUT_END };
+
+static const struct spout_route fault_routes[] = { SPOUT_GET(
+						       "/fault/spin", fault_spin_get),
+	SPOUT_GET("/fault/crash", fault_crash_get),
+	SPOUT_GET("/fault/leak", fault_leak_get),
+	SPOUT_GET("/fault/abort-db", fault_abort_db_get), SPOUT_END };
+
+#define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
+
+static const struct spout_option options[] = {
+	{ .name = "fault-routes",
+	    .type = SPOUT_OPTION_FLAG,
+	    .into = &demo_fault_routes,
+	    .otherwise = "no",
+	    .group = "Demo:",
+	    .help =
+		"Serve /fault/spin, /fault/crash, /fault/leak and /fault/abort-db, which "
+		"break the server on purpose" },
+	SPOUT_OPTIONS_END,
+};
+
+static const struct spout_periodic_task tasks[] = {
+	{ .name = "demo-tables",
+	    .run = tables_round,
+	    .every_ms = TABLES_EVERY_MS,
+	    .jitter = 0.2 },
+	{ .name = NULL },
+};
+
+/* The options are known here, the server is not yet made: choose the routes. */
+static int
+preload(struct spout_app *app)
+{
+	static struct spout_route
+	    all[N_ROUTES + sizeof(fault_routes) / sizeof(fault_routes[0])];
+
+	memcpy(all, routes, sizeof(routes));
+	if (demo_fault_routes) /* over the end mark of the first table */
+		memcpy(all + N_ROUTES - 1, fault_routes, sizeof(fault_routes));
+	app->routes = all;
+	return 0;
+}
+
+static void
+on_worker_start(struct spout_app *app)
+{
+	(void)app;
+	tables_start();
+}
+
+int
+main(int argc, char **argv)
+{
+	return spout_main(argc, argv,
+	    &(struct spout_app){
+		.name = "spout-demo",
+		.version = PACKAGE_VERSION,
+		.description = "Shows what Spout can do, on http://127.0.0.1:8888.",
+		.options = options,
+		.periodic_tasks = tasks,
+		.preload = preload,
+		.on_worker_start = on_worker_start,
+	    });
+}

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+bin_PROGRAMS += src/spout-demo
+src_spout_demo_SOURCES = \
+	%D%/basics.c \
+	%D%/bodies.c \
+	%D%/demo.h \
+	%D%/faults.c \
+	%D%/fortunes.c \
+	%D%/main.c \
+	%D%/page.c \
+	%D%/tables.c \
+	%D%/worlds.c
+src_spout_demo_CPPFLAGS = $(AM_CPPFLAGS) -DDEMO_PAGE_FILE='"$(top_srcdir)/%D%/page.html"'
+src_spout_demo_LDADD = lib/libspout.la $(JANSSON_LIBS)
+EXTRA_DIST += %D%/page.html
+
+# The page is part of this object.
+%D%/spout_demo-page.$(OBJEXT): $(srcdir)/%D%/page.html

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The TechEmpower tests on the table world: one query, several queries, updates; and a
+ * slow statement. Queries are real, one per row, as the tests ask.
+ */
+#include "config.h"
+
+#include "demo.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MAX_QUERIES 500
+#define MAX_WAIT_MS 60000
+
+struct world {
+	int64_t id, number;
+};
+
+/* From 1 to DEMO_WORLDS. */
+static int64_t
+random_world(void)
+{
+	static uint64_t state;
+
+	if (state == 0)
+		state = ((uint64_t)spout_now() << 20) ^ ((uint64_t)getpid() << 1) ^ 1;
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (int64_t)(state % DEMO_WORLDS) + 1;
+}
+
+/* As TechEmpower wants it: what is no number counts as 1, the rest is cut to 1 … 500. */
+static size_t
+query_count(struct spout_request *req)
+{
+	const char *text = spout_arg(req, "n");
+	long n = text ? strtol(text, NULL, 10) : 1;
+
+	return n < 1 ? 1 : n > MAX_QUERIES ? MAX_QUERIES : (size_t)n;
+}
+
+static struct world
+world_read(int64_t id)
+{
+	struct spout_rows *rows =
+	    spout_pg_query("SELECT id, randomnumber FROM world WHERE id = $1", id);
+
+	if (spout_rows_count(rows) == 0)
+		return (struct world){ id, 0 };
+	return (struct world){ spout_row_int(rows, 0, "id"),
+		spout_row_int(rows, 0, "randomnumber") };
+}
+
+static json_t *
+world_json(const struct world *world)
+{
+	return json_pack("{s:I,s:I}", "id", (json_int_t)world->id, "randomNumber",
+	    (json_int_t)world->number);
+}
+
+static void
+worlds_answer(struct spout_request *req, const struct world *worlds, size_t n)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(array, world_json(&worlds[i]));
+	spout_json(req, array);
+}
+
+void
+db_get(struct spout_request *req)
+{
+	struct world world;
+
+	if (!tables_need(req))
+		return;
+	world = world_read(random_world());
+	spout_json(req, world_json(&world));
+}
+
+void
+queries_get(struct spout_request *req)
+{
+	size_t n = query_count(req);
+	struct world *worlds;
+
+	if (!tables_need(req))
+		return;
+	worlds = spout_zalloc(n, sizeof(*worlds));
+	for (size_t i = 0; i < n; i++)
+		worlds[i] = world_read(random_world());
+	worlds_answer(req, worlds, n);
+}
+
+/* n different worlds. */
+static void
+worlds_choose(struct world *worlds, size_t n)
+{
+	bool *taken = spout_zalloc(DEMO_WORLDS + 1, sizeof(*taken));
+
+	for (size_t i = 0; i < n; i++) {
+		int64_t id = random_world();
+
+		while (taken[id])
+			id = random_world();
+		taken[id] = true;
+		worlds[i].id = id;
+	}
+}
+
+/* An array of PostgreSQL, as text: {1,2,3}. */
+static const char *
+array_text(const struct world *worlds, size_t n, bool numbers)
+{
+	char *text = spout_alloc(n * 8 + 3), *at = text;
+
+	for (size_t i = 0; i < n; i++)
+		at += sprintf(at, "%c%d", i == 0 ? '{' : ',',
+		    (int)(numbers ? worlds[i].number : worlds[i].id));
+	strcpy(at, "}");
+	return text;
+}
+
+/*
+ * Reads each row, then writes all with one statement. It locks the rows in the order of
+ * their ids first: two of these at a time wait for each other, but never in a circle.
+ */
+void
+updates_get(struct spout_request *req)
+{
+	size_t n = query_count(req);
+	struct world *worlds;
+
+	if (!tables_need(req))
+		return;
+	worlds = spout_zalloc(n, sizeof(*worlds));
+	worlds_choose(worlds, n);
+	for (size_t i = 0; i < n; i++) {
+		world_read(worlds[i].id);
+		worlds[i].number = random_world();
+	}
+	spout_pg_query(
+	    "WITH locked AS ("
+	    " SELECT id FROM world WHERE id = ANY ($1::int[]) ORDER BY id FOR UPDATE)"
+	    " UPDATE world w SET randomnumber = new.number"
+	    " FROM locked, unnest($1::int[], $2::int[]) AS new (id, number)"
+	    " WHERE w.id = locked.id AND w.id = new.id",
+	    array_text(worlds, n, false), array_text(worlds, n, true));
+	worlds_answer(req, worlds, n);
+}
+
+/* Cancelled on the server, too, when the client goes away or the request's time is up. */
+void
+db_sleep_get(struct spout_request *req)
+{
+	int64_t ms = spout_arg_int(req, "ms", .max = MAX_WAIT_MS, .otherwise = 1000);
+
+	if (!tables_need(req))
+		return;
+	spout_pg_query("SELECT pg_sleep($1::float8 / 1000)", ms);
+	spout_json_pack(req, "{s:I}", "slept_ms", (long long)ms);
+}

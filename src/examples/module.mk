@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+noinst_PROGRAMS += src/examples/hello src/examples/users
+src_examples_hello_SOURCES = %D%/hello.c
+src_examples_hello_LDADD = lib/libspout.la
+src_examples_users_SOURCES = %D%/users.c
+src_examples_users_LDADD = lib/libspout.la
