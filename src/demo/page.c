@@ -21,7 +21,7 @@ static const char faults_rows[] =
     "<tr><td><span class=\"method\">GET</span>/fault/leak?kib=</td>"
     "<td>Leaks memory.</td></tr>\n"
     "<tr><td><span class=\"method\">GET</span>/fault/abort-db?how=</td>"
-    "<td>how=backend loses the database session, how=transaction fails in one.</td></tr>\n";
+    "<td>how=backend loses its session, how=transaction fails in one.</td></tr>\n";
 
 void
 page_get(struct spout_request *req)

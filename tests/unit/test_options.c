@@ -425,14 +425,12 @@ printed(const struct run *run, void (*print)(const struct spout__options *, FILE
 static void
 print_shows_value_and_origin_and_no_password(void)
 {
+	char url[] = "DATABASE_URL=postgres://me:s3cret@h/d?password=s3cret"
+		     "&sslmode=disable";
 	struct run run;
 	char *text;
 
-	CU_ASSERT_EQUAL(
-	    run_with(&run, ARGS((char *)"--level=3"),
-		ENV((char
-			*)"DATABASE_URL=postgres://me:s3cret@h/d?password=s3cret&sslmode=disable")),
-	    0);
+	CU_ASSERT_EQUAL(run_with(&run, ARGS((char *)"--level=3"), ENV(url)), 0);
 	text = printed(&run, spout__options_print);
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "level = 3 "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "# command line\n"));
