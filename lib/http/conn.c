@@ -425,16 +425,21 @@ spout__conn_exchange_done(struct spout__http_conn *conn, bool cut)
 		spout__conn_update_reading(conn);
 }
 
-void
-spout__conn_drain(struct spout__http_conn *conn, bool close_idle)
+bool
+spout__conn_expects_nothing(const struct spout__http_conn *conn)
 {
 	char byte;
 
+	return spout__stream_unsent(&conn->stream) == 0 && conn->in.len == 0 &&
+	    recv(conn->stream.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
+void
+spout__conn_drain(struct spout__http_conn *conn, bool close_idle)
+{
 	conn->close_after = true;
-	if (!close_idle || conn->state != SPOUT__CONN_IDLE)
-		return;
-	/* A request that is on its way will still be answered. */
-	if (recv(conn->stream.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+	if (close_idle && conn->state == SPOUT__CONN_IDLE &&
+	    spout__conn_expects_nothing(conn))
 		conn_linger(conn);
 }
 

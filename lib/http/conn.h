@@ -137,6 +137,8 @@ void spout__conn_exchange_done(struct spout__http_conn *conn, bool cut);
 void spout__conn_set_deadline(struct spout__http_conn *conn, uint64_t ms);
 /** Read more or less, as the buffer and the state allow. */
 void spout__conn_update_reading(struct spout__http_conn *conn);
+/** Is an idle connection without an answer to send and without a request to read? */
+bool spout__conn_expects_nothing(const struct spout__http_conn *conn);
 /** Draining: close after what runs; close if idle. */
 void spout__conn_drain(struct spout__http_conn *conn, bool close_idle);
 /** Does the body of this exchange trickle in below the minimum rate? */

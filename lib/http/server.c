@@ -10,6 +10,9 @@
 
 #include "http/conn.h"
 
+/* Connections looked at, longest idle first, when room must be made. */
+#define PRESSURE_LOOKS 16u
+
 void
 spout__http_options_init(struct spout__http_options *options)
 {
@@ -57,16 +60,21 @@ static bool
 on_pressure(void *ctx)
 {
 	struct spout__http_listener *listener = ctx;
-	struct spout__list *idle = &listener->server->idle;
-	struct spout__http_conn *conn;
+	struct spout__list *idle = &listener->server->idle, *node;
+	unsigned looked_at = 0;
 
-	if (spout__list_empty(idle))
-		return false;
-	conn = conn_of_link(idle->next);
-	if (spout__stream_unsent(&conn->stream) > 0)
-		return false; /* answered in this very turn */
-	spout__conn_close(conn);
-	return true;
+	spout__list_for_each(node, idle) {
+		struct spout__http_conn *conn = conn_of_link(node);
+
+		if (!spout__conn_expects_nothing(conn)) {
+			if (++looked_at == PRESSURE_LOOKS)
+				return false;
+			continue;
+		}
+		spout__conn_close(conn);
+		return true;
+	}
+	return false;
 }
 
 static bool
