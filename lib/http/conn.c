@@ -24,6 +24,7 @@
  * much: a proxy that meets a reset while it passes an upload on answers 502 instead.
  */
 #define LINGER_MS 5000u
+#define DRAIN_LINGER_MS 1000u /* the same while the server stops */
 #define LINGER_MAX_BYTES (64u << 20)
 #define RATE_GRACE_MS 5000u
 
@@ -38,6 +39,14 @@ spout__conn_set_deadline(struct spout__http_conn *conn, uint64_t ms)
 	if (ms != 0 && (!spout__timer_pending(&conn->timer) ||
 	        conn->timer.at_ms > conn->deadline_ms))
 		spout__timer_start_at(loop, &conn->timer, conn->deadline_ms);
+}
+
+static uint64_t
+linger_ms(const struct spout__http_conn *conn)
+{
+	if (spout__stream_unsent(&conn->stream) > 0)
+		return conn->server->options.write_timeout_ms;
+	return conn->server->draining ? DRAIN_LINGER_MS : LINGER_MS;
 }
 
 static void
@@ -66,9 +75,7 @@ conn_set_state(struct spout__http_conn *conn, enum spout__conn_state state)
 		spout__conn_set_deadline(conn, 0);
 		break;
 	case SPOUT__CONN_LINGERING:
-		spout__conn_set_deadline(conn,
-		    spout__stream_unsent(&conn->stream) > 0 ? options->write_timeout_ms :
-							      LINGER_MS);
+		spout__conn_set_deadline(conn, linger_ms(conn));
 		break;
 	}
 	if (was_idle) {
@@ -438,6 +445,8 @@ void
 spout__conn_drain(struct spout__http_conn *conn, bool close_idle)
 {
 	conn->close_after = true;
+	if (conn->state == SPOUT__CONN_LINGERING)
+		spout__conn_set_deadline(conn, linger_ms(conn));
 	if (close_idle && conn->state == SPOUT__CONN_IDLE &&
 	    spout__conn_expects_nothing(conn))
 		conn_linger(conn);

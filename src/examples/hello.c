@@ -15,5 +15,6 @@ static const struct spout_route routes[] = {
 int
 main(int argc, char **argv)
 {
-	return spout_main(argc, argv, &(struct spout_app){ .name = "hello", .routes = routes });
+	return spout_main(argc, argv,
+	    &(struct spout_app){ .name = "hello", .routes = routes });
 }

@@ -283,7 +283,7 @@ class Admin(harness.TestCase):
 
     def test_the_lag_gauge_shows_a_blocked_loop(self):
         server = self.start("--processes", "1", "--admin", "127.0.0.1:0", "--fault-routes")
-        server.get("/fault/spin?ms=150")
+        server.get("/fault/spin?ms=200")
         until(lambda: metrics(server)["spout_loop_lag_us"]["0"] >= 150000)
         until(lambda: metrics(server)["spout_loop_lag_us"]["0"] < 150000)
 
