@@ -200,6 +200,8 @@ redirects_are_checked(void)
 	CU_ASSERT_TRUE(status_is(500) && lacks("X-Evil"));
 	get("/redirect?to=");
 	CU_ASSERT_TRUE(status_is(500));
+	get("/redirect?to=/a%20b");
+	CU_ASSERT_TRUE(status_is(500) && lacks("Location"));
 	get("/redirect?to=/a&status=200");
 	CU_ASSERT_TRUE(status_is(500) && lacks("Location"));
 	end();
@@ -382,6 +384,24 @@ health_is_answered_by_the_library(void)
 }
 
 static void
+wait_in_check(void *arg)
+{
+	(void)arg;
+	spout_await(spout_future_new());
+}
+
+static void
+a_check_that_hangs_is_given_up(void)
+{
+	begin(&app, NO_ACCESS_LOG);
+	spout__web_set_unready(web, NULL);
+	CU_ASSERT_EQUAL(spout__web_add_check(web, "slow", wait_in_check, NULL), 0);
+	get("/readyz");
+	CU_ASSERT_TRUE(status_is(503) && has("{\"slow\":\"the deadline passed\"}"));
+	end();
+}
+
+static void
 the_access_log_has_a_line_per_response(void)
 {
 	begin(&app, ACCESS_LOG_TEXT);
@@ -442,6 +462,7 @@ static const struct unit_test web_answers_tests[] = {
 	UNIT_TEST(header_fields_are_set_and_checked),
 	UNIT_TEST(writing_in_a_job_aborts_with_its_name),
 	UNIT_TEST(health_is_answered_by_the_library),
+	UNIT_TEST(a_check_that_hangs_is_given_up),
 	UNIT_TEST(the_access_log_has_a_line_per_response),
 	UNIT_TEST(a_client_that_leaves_ends_the_handler),
 	UNIT_END,
