@@ -11,7 +11,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/options.c %D%/options.h \
 	%D%/periodic.c %D%/periodic.h \
 	%D%/program.h \
-	%D%/rows_json.c \
+	%D%/rows_json.c %D%/rows_json.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/stop.c \
 	%D%/worker.c %D%/worker.h

@@ -9,17 +9,21 @@
 #include <spout/app.h>
 
 #include <errno.h>
+#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 
-#include <jansson.h>
+#include "app/rows_json.h"
 
-/* A number that JSON cannot say (NaN, Infinity) or jansson not exactly stays a text. */
+/*
+ * A double, as JSON's readers have it, too: of a numeric with more than 15 digits the rest
+ * is lost (cast it to text to keep them). What JSON cannot say (NaN, Infinity) is a text.
+ */
 static json_t *
 number_json(struct spout_slice text)
 {
 	char *end;
-	double number = strtod(text.data, &end);
+	double number = strtod_l(text.data, &end, newlocale(LC_ALL_MASK, "C", NULL));
 
 	if (end != text.data + text.len || !isfinite(number))
 		return json_stringn(text.data, text.len);
@@ -49,12 +53,14 @@ value_json(enum spout_column_kind kind, struct spout_slice text)
 	}
 }
 
-/* Returns owned; leaves when out of memory. */
-static json_t *
-row_json(struct spout_rows *rows, size_t row)
+json_t *
+spout__row_json(struct spout_rows *rows, size_t row)
 {
-	json_t *object = json_object();
+	json_t *object;
 
+	if (row >= spout_rows_count(rows)) /* before there is something to leak */
+		spout_fail_with(-EINVAL, "there is no row %zu", row);
+	object = json_object();
 	for (size_t c = 0; object && c < spout_rows_columns(rows); c++) {
 		json_t *value =
 		    value_json(spout_rows_kind(rows, c), spout_rows_value(rows, row, c));
@@ -73,7 +79,7 @@ row_json(struct spout_rows *rows, size_t row)
 void
 spout_json_row(struct spout_request *req, struct spout_rows *rows, size_t row)
 {
-	spout_json(req, row_json(rows, row));
+	spout_json(req, spout__row_json(rows, row));
 }
 
 static void
@@ -91,7 +97,7 @@ spout_json_rows(struct spout_request *req, struct spout_rows *rows)
 		spout_fail_with(-ENOMEM, "rows cannot be made JSON");
 	spout_defer(json_release, array);
 	for (size_t row = 0; row < spout_rows_count(rows); row++) {
-		if (json_array_append_new(array, row_json(rows, row)) != 0)
+		if (json_array_append_new(array, spout__row_json(rows, row)) != 0)
 			spout_fail_with(-ENOMEM, "rows cannot be made JSON");
 	}
 	spout_json(req, json_incref(array));

@@ -89,6 +89,12 @@ tests_unit_test_pg_pool_SOURCES = tests/unit/test_pg_pool.c \
 tests_unit_test_pg_pool_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_pg_pool_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
 
+check_PROGRAMS += tests/unit/test_rows_json
+tests_unit_test_rows_json_SOURCES = tests/unit/test_rows_json.c \
+	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
+tests_unit_test_rows_json_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_rows_json_LDADD = $(UNIT_LIBS) $(PQ_LIBS) $(JANSSON_LIBS)
+
 check_PROGRAMS += tests/unit/test_router
 tests_unit_test_router_SOURCES = tests/unit/test_router.c $(UNIT_SOURCES)
 tests_unit_test_router_LDADD = $(UNIT_LIBS)
