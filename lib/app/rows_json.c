@@ -16,8 +16,9 @@
 #include "app/rows_json.h"
 
 /*
- * A double, as JSON's readers have it, too: of a numeric with more than 15 digits the rest
- * is lost (cast it to text to keep them). What JSON cannot say (NaN, Infinity) is a text.
+ * A double, as most readers of JSON have: of a numeric with more than 15 digits the
+ * rest is lost (cast it to text to keep them). What JSON cannot say (NaN, Infinity) is a
+ * text.
  */
 static json_t *
 number_json(struct spout_slice text)

@@ -73,7 +73,8 @@ class Options(harness.TestCase):
         self.assertIn("--fault-routes", done.stdout)
         done = run_demo("--version")
         self.assertEqual(done.returncode, 0)
-        self.assertRegex(done.stdout, r"\Aspout-demo \d+\.\d+\.\d+ \(Spout \d+\.\d+\.\d+\)\n\Z")
+        self.assertRegex(done.stdout,
+                         r"\Aspout-demo \d+\.\d+\.\d+ \(Spout \d+\.\d+\.\d+\)\n\Z")
 
     def printed(self, *args, env=None):
         done = run_demo("--print-config", *args, env=env)
@@ -155,7 +156,8 @@ class Start(harness.TestCase):
 
     def test_the_access_log_has_a_line_per_request(self):
         path = os.path.join(self.folder(), "access.log")
-        server = self.start("--processes", "1", "--access-log", path, "--log-format", "json")
+        server = self.start("--processes", "1", "--access-log", path,
+                            "--log-format", "json")
         server.get("/plaintext")
         server.get("/nope")
         server.stop()
@@ -249,8 +251,8 @@ class Admin(harness.TestCase):
                     families.add(head[2])
                 current = head[2]
                 continue
-            sample = re.fullmatch(r'([a-z_0-9]+)(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? -?\d+',
-                                  line)
+            sample = re.fullmatch(
+                r'([a-z_0-9]+)(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? -?\d+', line)
             self.assertTrue(sample, line)
             self.assertIn(re.sub(r"_(bucket|sum|count)$", "", sample[1]),
                           (current, re.sub(r"_(bucket|sum|count)$", "", current)))
@@ -282,7 +284,8 @@ class Admin(harness.TestCase):
         until(lambda: metrics(server)["spout_heartbeat_ms"]["0"] > first)
 
     def test_the_lag_gauge_shows_a_blocked_loop(self):
-        server = self.start("--processes", "1", "--admin", "127.0.0.1:0", "--fault-routes")
+        server = self.start("--processes", "1", "--admin", "127.0.0.1:0",
+                            "--fault-routes")
         server.get("/fault/spin?ms=200")
         until(lambda: metrics(server)["spout_loop_lag_us"]["0"] >= 150000)
         until(lambda: metrics(server)["spout_loop_lag_us"]["0"] < 150000)

@@ -51,8 +51,8 @@ class Routes(harness.ServerTestCase):
 
     def test_echo_keeps_bytes_and_type(self):
         body = bytes(range(256)) * 1000
-        answer = self.server.request("POST", "/echo", [("Content-Type", "application/x-test")],
-                                     body)
+        answer = self.server.request("POST", "/echo",
+                                     [("Content-Type", "application/x-test")], body)
         self.assert_status(answer, 200)
         self.assertEqual(answer.body, body)
         self.assertEqual(answer.header("content-type"), "application/x-test")
@@ -137,7 +137,8 @@ class Faults(harness.TestCase):
 
     def test_spin_blocks_and_leak_grows(self):
         server = self.start("--processes", "1", env={"SPOUT_FAULT_ROUTES": "yes"})
-        self.assertEqual(json.loads(server.get("/fault/spin?ms=20").body), {"spun_ms": 20})
+        self.assertEqual(json.loads(server.get("/fault/spin?ms=20").body),
+                         {"spun_ms": 20})
         worker = server.workers()[0]
         before = harness.resident_kib(worker)
         self.assertEqual(json.loads(server.get("/fault/leak?kib=8192").body),
