@@ -116,12 +116,21 @@ tests_unit_test_web_parts_LDADD = $(UNIT_LIBS)
 # The linker puts tests/unit/torture.c between the library and what can fail.
 TORTURE_WRAP = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc \
 	-Wl,--wrap=realloc,--wrap=free,--wrap=strdup,--wrap=mmap,--wrap=munmap \
-	-Wl,--wrap=eventfd,--wrap=pthread_create
+	-Wl,--wrap=eventfd,--wrap=pthread_create \
+	-Wl,--wrap=asprintf,--wrap=__asprintf_chk
 check_PROGRAMS += tests/unit/test_torture
 tests_unit_test_torture_SOURCES = tests/unit/test_torture.c \
 	tests/unit/torture.c tests/unit/torture.h $(UNIT_SOURCES)
 tests_unit_test_torture_LDFLAGS = $(TORTURE_WRAP)
 tests_unit_test_torture_LDADD = $(UNIT_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS)
+
+check_PROGRAMS += tests/unit/test_pg_torture
+tests_unit_test_pg_torture_SOURCES = tests/unit/test_pg_torture.c \
+	tests/unit/pg_help.c tests/unit/pg_help.h \
+	tests/unit/torture.c tests/unit/torture.h $(UNIT_SOURCES)
+tests_unit_test_pg_torture_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_pg_torture_LDFLAGS = $(TORTURE_WRAP)
+tests_unit_test_pg_torture_LDADD = $(UNIT_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS) $(PQ_LIBS)
 
 check_PROGRAMS += tests/unit/test_web_torture
 tests_unit_test_web_torture_SOURCES = tests/unit/test_web_torture.c \

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -75,6 +76,8 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 char *__wrap_strdup(const char *text);
+int __wrap_asprintf(char **ret, const char *fmt, ...) SPOUT_PRINTF(2, 3);
+int __wrap___asprintf_chk(char **ret, int flag, const char *fmt, ...) SPOUT_PRINTF(3, 4);
 void __wrap_free(void *p);
 void *__wrap_mmap(void *at, size_t len, int prot, int flags, int fd, off_t offset);
 int __wrap_munmap(void *at, size_t len);
@@ -116,6 +119,42 @@ char *
 __wrap_strdup(const char *text)
 {
 	return fails() ? out_of_memory() : counted(__real_strdup(text));
+}
+
+static int
+formatted(char **ret, const char *fmt, va_list ap)
+{
+	int n = fails() ? -1 : vasprintf(ret, fmt, ap);
+
+	if (n >= 0)
+		counted(*ret);
+	return n;
+}
+
+int
+__wrap_asprintf(char **ret, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = formatted(ret, fmt, ap);
+	va_end(ap);
+	return n;
+}
+
+/* What asprintf is called with _FORTIFY_SOURCE. */
+int
+__wrap___asprintf_chk(char **ret, int flag, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	(void)flag;
+	va_start(ap, fmt);
+	n = formatted(ret, fmt, ap);
+	va_end(ap);
+	return n;
 }
 
 void

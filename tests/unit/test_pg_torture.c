@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Allocation torture of the PostgreSQL pool: whichever allocation of ours fails, on the loop
+ * or on a db thread, a query ends with an error and the pool comes down whole. What libpq
+ * allocates for itself does not fail here. See torture.h.
+ */
+#include "config.h"
+
+#include "pg_help.h"
+#include "torture.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <spout/spout.h>
+
+#include "executor/executor.h"
+
+static unsigned done; /* steps that were taken */
+
+static int
+two_statements(struct pg_conn *conn, void *arg)
+{
+	(void)arg;
+	if (spout_pg_exec(conn, "CREATE TEMP TABLE IF NOT EXISTS t (n int)") == NULL ||
+	    spout_pg_exec(conn, "INSERT INTO t VALUES ($1)", 7) == NULL)
+		return spout_pg_exec_error(conn);
+	return 1;
+}
+
+static void
+ask(void *arg)
+{
+	const struct spout_slice bytes = spout_slice("\\x01\\x02");
+	struct spout_future *a, *b;
+	struct spout_rows *rows;
+
+	(void)arg;
+	rows = spout_pg_query("SELECT $1::int AS n, $2::text AS t, '\\x0102'::bytea AS b, "
+			      "$3::bytea AS c", 42, "text", bytes);
+	done += spout_row_int(rows, 0, "n") == 42;
+	done += spout_row_bytes(rows, 0, "b").len == 2;
+	a = spout_pg_query_async("SELECT generate_series(1, 2000)");
+	b = spout_pg_query_async("SELECT pg_sleep($1)", 0.001);
+	done += spout_rows_count(spout_future_rows(a)) == 2000;
+	done += spout_rows_count(spout_future_rows(b)) == 1;
+	done += spout_try_pg_query("SELECT 1 / 0") == NULL && spout_pg_sqlstate()[0] == '2';
+	done += spout_pg_transaction(two_statements, NULL, .retries = 1) == 1;
+}
+
+static void
+gone(void *arg)
+{
+	(void)arg;
+	spout_loop_stop(loop);
+}
+
+static bool
+ask_in_coroutine(void)
+{
+	struct spout_coroutine *co = spout__coroutine_new(loop);
+
+	if (co == NULL)
+		return false;
+	spout__coroutine_start(co, &(struct spout__coroutine_options){ .fn = ask,
+	    .on_gone = gone, .where = "torture",
+	    .deadline_ms = spout__loop_after_ms(loop, 20000) });
+	CU_ASSERT_EQUAL(spout_loop_run(loop), 0);
+	return done == 6;
+}
+
+static bool
+run_pool(void)
+{
+	const struct spout__executor_options executor = { .db_threads = 2 };
+	const struct spout__pg_options options = { .url = cluster_url, .name = "torture" };
+	bool whole = false;
+
+	done = 0;
+	loop = spout_loop_new();
+	if (loop == NULL)
+		return false;
+	if (spout__executor_start(loop, &executor) == 0) {
+		if (spout__pg_start(loop, &options) == 0)
+			whole = ask_in_coroutine();
+		CU_ASSERT_EQUAL(spout__pg_stop(loop, SPOUT_FOREVER), 0);
+		CU_ASSERT_EQUAL(spout__executor_stop(loop, SPOUT_FOREVER), 0);
+	}
+	spout_loop_free(loop);
+	return whole;
+}
+
+static void
+the_pool_survives_every_failed_allocation(void)
+{
+	torture("PostgreSQL", run_pool);
+}
+
+static const struct unit_test torture_tests[] = {
+	UNIT_TEST(the_pool_survives_every_failed_allocation),
+	UNIT_END,
+};
+
+int
+main(int argc, char **argv)
+{
+	const struct unit_suite suites[] = { { "torture", torture_tests }, { NULL, NULL } };
+	int status = cluster_start();
+
+	if (status != 0)
+		return status;
+	spout__log_configure(&(struct spout__log_options){ .level = SPOUT_LOG_ERROR, .fd = 2 });
+	torture_init();
+	return unit_run(argc, argv, suites);
+}
