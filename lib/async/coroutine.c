@@ -279,7 +279,8 @@ spout__coroutine_new(struct spout_loop *loop)
 	if (stack == NULL)
 		return NULL;
 	co = (struct spout_coroutine *)stack->user;
-	memset(co, 0, sizeof(*co));
+	memset(&co->waker, 0, sizeof(*co) - offsetof(struct spout_coroutine, waker));
+	co->options = (struct spout__coroutine_options){ .fn = NULL };
 	co->async = async;
 	co->stack = stack;
 	spout__scope_init(&co->scope, loop, SPOUT__SCOPE_MAX_BYTES);

@@ -41,23 +41,24 @@ struct spout__async {
 };
 
 struct spout_coroutine {
+	/* Set one by one when it is made or started. */
 	struct spout_scope scope;
 	struct spout__context context;
+	struct spout__coroutine_options options;
 	struct spout__async *async;
 	struct spout__stack *stack;
 	struct spout__ready ready;
 	struct spout__list all, task;
-	struct spout__waker *waker;   /* while WAITING */
 	struct spout__timer deadline_timer;
+	void *fiber;                  /* ThreadSanitizer */
+	/* Cleared from here on. */
+	struct spout__waker *waker;   /* while WAITING */
 	uint64_t deadline_ms;
-	struct spout__coroutine_options options;
 	const char *waits_for;        /* what the wait is, static text */
 	const char *cancel_reason;
 	int cancel_error;             /* 0: not cancelled */
-	int exit_status;
 	unsigned shield;
 	enum spout__co_state state;
-	void *fiber;                  /* ThreadSanitizer */
 	char *error;                  /* of the last spout_try_ call, or NULL */
 	size_t error_size;
 };

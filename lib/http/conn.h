@@ -73,30 +73,31 @@ struct spout__http_exchange {
 	struct spout__http_server *server;
 	struct spout_coroutine *co;
 	const struct spout__http_head *head;
-	struct spout__http_plan plan;
 	void *data;
-	uint64_t started_us;
+	uint64_t started_us, duration_us;
 
 	/* Request body. */
-	struct spout__http_body body;
-	struct spout__buffer body_in;  /* the whole of a buffered body, a piece of a streamed one */
-	uint64_t body_began_ms;
+	enum spout__http_fault fault;  /* what went wrong with it */
 	bool continue_sent, body_read_began;
-	enum spout__http_fault fault;  /* what went wrong with the body */
 	struct spout__waker *reader, *writer; /* the coroutine, when it waits for either */
 
 	/* Response. */
+	bool head_sent, chunked, finished, close_after;
 	int status;
-	struct spout_slice content_type;
 	char *fields; /* "Name: value\r\n"..., in the scope */
 	size_t fields_len, fields_cap;
-	struct spout__buffer out; /* body not yet handed to the stream */
-	int64_t promised;         /* Content-Length set by the handler, -1: none */
-	uint64_t written;         /* body bytes so far */
+	int64_t promised;  /* Content-Length set by the handler, -1: none */
+	uint64_t written;  /* body bytes so far */
 	uint64_t sent_body;
-	bool head_sent, chunked, finished, close_after;
-	uint64_t duration_us;
-	union spout__peer peer; /* copied: outlives the connection */
+
+	/* Set one by one when it is made; what stands above is cleared. */
+	struct spout__http_plan plan;
+	struct spout__http_body body;
+	uint64_t body_began_ms;
+	struct spout_slice content_type;
+	struct spout__buffer body_in; /* a buffered body, or a piece of a streamed one */
+	struct spout__buffer out;     /* body not yet handed to the stream */
+	union spout__peer peer;       /* copied: outlives the connection */
 };
 
 struct spout__http_listener {

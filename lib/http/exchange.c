@@ -102,10 +102,10 @@ ex_prepare(struct spout__http_exchange *ex, const struct spout__http_head *head)
 	spout__buffer_init(&ex->out, SPOUT__RESPONSE_BUFFER);
 	init_plan(&ex->plan, &ex->server->options);
 	delegate->on_head(delegate->ctx, ex, ex->head, &ex->plan);
-	if (head->framing == SPOUT__HTTP_NO_BODY)
-		return 0;
 	spout__buffer_init(&ex->body_in, ex->plan.stream_body ? SPOUT__CONN_BODY_AHEAD :
 	                                                        ex->plan.max_body_bytes);
+	if (head->framing == SPOUT__HTTP_NO_BODY)
+		return 0;
 	return spout_defer_in(scope, release_body, ex);
 }
 
@@ -125,7 +125,7 @@ spout__exchange_new(struct spout__http_conn *conn, const char *data, size_t len,
 	ex = spout_alloc_in(spout__coroutine_scope(co), sizeof(*ex) + len);
 	if (ex == NULL)
 		goto out;
-	memset(ex, 0, sizeof(*ex));
+	memset(ex, 0, offsetof(struct spout__http_exchange, plan));
 	copy = (char *)(ex + 1);
 	memcpy(copy, data, len);
 	ex->conn = conn;

@@ -8,6 +8,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "base/inflight.h"
+
 struct spout_request *
 spout__request_new(struct spout__web *web, struct spout__http_exchange *ex,
     const struct spout__http_head *head)
@@ -21,12 +23,14 @@ spout__request_new(struct spout__web *web, struct spout__http_exchange *ex,
 	req->web = web;
 	req->ex = ex;
 	req->head = head;
+	req->inflight = SPOUT__INFLIGHT_NONE;
 	return req;
 }
 
 /* --- its id --------------------------------------------------------------------- */
 
 #define ID_DIGITS 10
+#define ID_LEN (12 + 1 + ID_DIGITS) /* of the series, a dash, the number */
 
 void
 spout__request_ids_init(struct spout__web *web)
@@ -43,11 +47,10 @@ spout__request_ids_init(struct spout__web *web)
 static void
 take_next_id(struct spout_request *req)
 {
-	char *text = req->web->next_id;
-	size_t len = strlen(text);
-	char *digit = text + len - 1;
+	char *text = req->web->next_id, *digit = text + ID_LEN - 1;
 
-	memcpy(req->id, text, len + 1);
+	req->id_len = ID_LEN;
+	memcpy(req->id, text, ID_LEN + 1);
 	while (*digit == '9')
 		*digit-- = '0';
 	if (*digit != '-')
@@ -80,6 +83,7 @@ spout__request_set_id(struct spout_request *req)
 	}
 	memcpy(req->id, id.data, id.len);
 	req->id[id.len] = '\0';
+	req->id_len = id.len;
 	/* Left out for want of memory: a response without it is a response. */
 	if (spout__http_add_header(req->ex, spout_slice("X-Request-Id"), id) != 0)
 		spout_debug("no room for the header X-Request-Id");

@@ -25,7 +25,9 @@ struct spout_request {
 	bool body_read;                /* a buffered body was handed out as a piece */
 	bool finished;                 /* the handler has ended: no more writing */
 	bool client_gone, cut;         /* for the access log */
+	uint32_t inflight;             /* its record in the table of the worker */
 	struct spout__match match;
+	size_t id_len;
 	char id[SPOUT__REQUEST_ID_MAX + 1];
 };
 

@@ -23,12 +23,15 @@
 /** Room for the text that says what is wrong with a table, or for an Allow header. */
 #define SPOUT__ROUTER_WHY_SIZE 256
 #define SPOUT__ALLOW_SIZE 64
+#define SPOUT__ROUTE_WHAT_SIZE 88
 
 struct spout__router;
 
 /** A row, compiled. */
 struct spout__endpoint {
 	const struct spout_route *route;
+	size_t what_len;
+	char what[SPOUT__ROUTE_WHAT_SIZE]; /* "GET /users/{id}", perhaps cut, for reports */
 	unsigned n_params;
 	struct spout_slice names[SPOUT__ROUTE_MAX_PARAMS]; /* in the pattern */
 };

@@ -122,6 +122,18 @@ add_name(struct builder *b, struct spout__endpoint *endpoint, struct spout_slice
 	return 0;
 }
 
+static void
+name_endpoint(struct spout__endpoint *endpoint, const struct spout_route *route)
+{
+	unsigned m = (unsigned)__builtin_ctz(route->methods | 1u << SPOUT__HTTP_N_METHODS);
+	int n = snprintf(endpoint->what, sizeof(endpoint->what), "%s %s",
+	    m < SPOUT__HTTP_N_METHODS ? spout__http_method_name(m) : "?", route->pattern);
+
+	endpoint->what_len = n < 0 ? 0 : (size_t)n;
+	if (endpoint->what_len >= sizeof(endpoint->what))
+		endpoint->what_len = sizeof(endpoint->what) - 1;
+}
+
 /* --- the tree ------------------------------------------------------------------- */
 
 static struct spout__route_node *
@@ -259,6 +271,7 @@ add_row(struct builder *b)
 	block->next = b->router->blocks;
 	b->router->blocks = block;
 	block->endpoint.route = b->route;
+	name_endpoint(&block->endpoint, b->route);
 	rc = walk(b, &block->endpoint, &node);
 	return rc != 0 ? rc : hang(b, node, &block->endpoint);
 }

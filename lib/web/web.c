@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/inflight.h"
 #include "web/page.h"
 #include "web/request.h"
 #include "web/status.h"
@@ -96,8 +97,13 @@ static void
 run_handler(struct spout__http_exchange *ex, void *arg)
 {
 	struct spout_request *req = arg;
+	const struct spout__endpoint *endpoint = req->match.endpoint;
 
 	(void)ex;
+	if (endpoint != NULL)
+		req->inflight = spout__inflight_claim(spout_slice_of(req->id, req->id_len),
+		    spout_slice_of(endpoint->what, endpoint->what_len),
+		    spout_loop_now_ms(req->web->loop));
 	req->route->handler(req);
 }
 
@@ -176,6 +182,7 @@ on_exit_handler(void *ctx, struct spout__http_exchange *ex,
 		return;
 	}
 	req->client_gone = client_gone;
+	spout__inflight_release(req->inflight);
 	if (outcome->error != 0)
 		spout__failure_answer(req, outcome);
 	req->finished = true;
