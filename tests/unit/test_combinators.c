@@ -378,6 +378,40 @@ either_end_of_a_chain_may_go_first(void)
 	CU_ASSERT_STRING_EQUAL(co_trace, "k");
 }
 
+static void
+ignores_cancel(struct spout_future *future)
+{
+	(void)future;
+}
+
+static void
+abandons_a_future(void *to)
+{
+	struct spout_future *from = spout__future_alloc(
+	    spout_scope_current(), sizeof(*from), ignores_cancel);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(from);
+	CU_ASSERT_EQUAL(spout_future_chain(from, to), 0);
+}
+
+static void
+waits_for_an_abandoned_one(void *arg)
+{
+	struct spout_future *to = spout_future_new();
+
+	(void)arg;
+	spout_scope_run(abandons_a_future, to);
+	CU_ASSERT_EQUAL(spout_future_error(to), -ECANCELED);
+	co_note("k");
+}
+
+static void
+a_future_that_is_dropped_with_its_scope_tells_who_waits(void)
+{
+	co_run(waits_for_an_abandoned_one, NULL);
+	CU_ASSERT_STRING_EQUAL(co_trace, "k");
+}
+
 /* --- values ------------------------------------------------------------------------------ */
 
 static const struct spout_local tenant = { .name = "tenant" };
@@ -504,6 +538,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(a_future_may_outlive_its_iterator),
 	UNIT_TEST(a_chained_future_ends_as_the_first_one),
 	UNIT_TEST(either_end_of_a_chain_may_go_first),
+	UNIT_TEST(a_future_that_is_dropped_with_its_scope_tells_who_waits),
 	UNIT_TEST(values_go_along_to_what_is_started),
 	UNIT_TEST(setting_a_value_again_takes_no_memory),
 	UNIT_TEST(the_request_id_is_in_every_line),

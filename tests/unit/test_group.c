@@ -244,6 +244,49 @@ a_spawn_that_waits_leaves_when_the_group_fails(void)
 }
 
 static void
+wait_for(void *event)
+{
+	spout_event_wait(event);
+}
+
+static void
+lingers(void *arg)
+{
+	spout_shield(wait_for, *(struct spout_event **)arg);
+}
+
+static void
+cancel_group(void *arg)
+{
+	(void)arg;
+	spout_group_cancel(group);
+}
+
+static void
+spawns_while_one_lingers(void *arg)
+{
+	struct spout_event *event = spout_event_new();
+
+	(void)arg;
+	group = spout_group_new(.limit = 1);
+	spout_group_spawn(group, lingers, &event, sizeof(event));
+	co_later(1, cancel_group, NULL);
+	CU_ASSERT_EQUAL(spout_try_group_spawn(group, child, NULL, 0), -ECANCELED);
+	/* No place was free for it: it did not wait until the last was gone. */
+	CU_ASSERT_EQUAL(spout_group_count(group), 1);
+	spout_event_set(event);
+	CU_ASSERT_EQUAL(spout_try_group_wait(group, SPOUT_FOREVER), -ECANCELED);
+	CU_ASSERT_EQUAL(spout_group_count(group), 0);
+}
+
+static void
+a_cancelled_group_lets_go_of_who_waits_for_a_place(void)
+{
+	co_run(spawns_while_one_lingers, NULL);
+	CU_ASSERT_EQUAL(co_outcome.error, 0);
+}
+
+static void
 does_not_wait(void *stays)
 {
 	group = spout_group_new();
@@ -391,6 +434,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(the_first_error_cancels_the_others_and_is_the_owners),
 	UNIT_TEST(further_errors_are_logged_unless_quiet),
 	UNIT_TEST(a_spawn_that_waits_leaves_when_the_group_fails),
+	UNIT_TEST(a_cancelled_group_lets_go_of_who_waits_for_a_place),
 	UNIT_TEST(an_error_that_nobody_waited_for_is_logged),
 	UNIT_TEST(children_are_gone_before_the_clean_ups_of_the_owner),
 	UNIT_TEST(a_deadline_of_the_owner_ends_the_children),

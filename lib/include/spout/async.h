@@ -255,7 +255,8 @@ SPOUT_API SPOUT_MUST_CHECK int spout_try_scope_run_at(spout_fn fn, void *arg,
  * ends, for whichever reason, all are; and it does not end before they are gone, so that
  * a child may use the owner's memory, and what is on the stack of a function that waits
  * for the group before it returns. The first error wins; what other children failed with
- * of themselves is logged, unless quiet.
+ * of themselves is logged, unless quiet. The owner learns of it in spout_group_spawn() or
+ * spout_group_wait(); other waits of its own go on.
  *
  *     struct spout_group *group = spout_group_new(.limit = 10);
  *
