@@ -27,7 +27,8 @@ event_release(void *object)
 struct spout_event *
 spout_event_new_in(struct spout_scope *scope)
 {
-	struct spout_event *event = spout__object_new(scope, sizeof(*event), event_release);
+	struct spout_event *event =
+	    spout__object_new(scope, sizeof(*event), event_release);
 
 	if (event != NULL)
 		spout__line_init(&event->line, NULL);
@@ -73,7 +74,8 @@ spout_try_event_wait(struct spout_event *event, uint64_t ms)
 	if (event->set)
 		return 0;
 	return spout__object_waited(
-	    spout__line_wait(&event->line, ms, "spout_event_wait"), ms, "spout_event_wait");
+	    spout__line_wait(&event->line, ms, "spout_event_wait"), ms,
+	    "spout_event_wait");
 }
 
 void

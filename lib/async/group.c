@@ -22,9 +22,9 @@ struct spout_group {
 	struct spout__list children; /* co->task */
 	struct spout__units places;  /* how many more may run */
 	size_t alive;
-	int error;                   /* not 0: CANCELLED */
+	int error; /* not 0: CANCELLED */
 	const char *reason;
-	bool failed;                 /* the error is a child's own */
+	bool failed; /* the error is a child's own */
 	bool quiet, waited_for;
 };
 
@@ -84,7 +84,8 @@ child_exit(struct spout_coroutine *co, const struct spout__outcome *outcome)
 	if (group->error == 0 && !owner->ending) {
 		reason = spout_strdup_in(owner, outcome->reason);
 		group->failed = !outcome->cancelled;
-		group_end(group, outcome->error, reason != NULL ? reason : "out of memory");
+		group_end(
+		    group, outcome->error, reason != NULL ? reason : "out of memory");
 	} else if (!group->quiet) {
 		spout_warning("a further child of a group failed, started at %s: %s",
 		    co->options.where, outcome->reason);
@@ -108,8 +109,8 @@ child_gone(void *arg)
 struct spout_group *
 spout_group_new_at(const struct spout_group_options *options, const char *where)
 {
-	struct spout_group *group = spout__future_alloc(
-	    spout_scope_current(), sizeof(*group), group_on_cancel);
+	struct spout_group *group =
+	    spout__future_alloc(spout_scope_current(), sizeof(*group), group_on_cancel);
 	struct spout_group_options o = { 0 };
 
 	if (group == NULL)
@@ -158,9 +159,12 @@ spout_try_group_spawn_at(struct spout_group *group, spout_fn fn, const void *dat
     size_t len, const char *where)
 {
 	struct spout_scope *owner = group->future.scope;
-	struct spout__coroutine_options options = { .fn = fn, .on_exit = child_exit,
-		.on_gone = child_gone, .on_gone_arg = group,
-		.deadline_ms = owner->co->deadline_ms, .where = where };
+	struct spout__coroutine_options options = { .fn = fn,
+		.on_exit = child_exit,
+		.on_gone = child_gone,
+		.on_gone_arg = group,
+		.deadline_ms = owner->co->deadline_ms,
+		.where = where };
 	struct spout_coroutine *child;
 	int r = refusal(group);
 
@@ -170,8 +174,8 @@ spout_try_group_spawn_at(struct spout_group *group, spout_fn fn, const void *dat
 		r = refusal(group);
 	if (r < 0) {
 		group->future.quiet = true; /* its error is seen */
-		return spout__co_error(r, "%s",
-		    r == -EALREADY ? "the group was waited for" : group->reason);
+		return spout__co_error(
+		    r, "%s", r == -EALREADY ? "the group was waited for" : group->reason);
 	}
 	child = child_new(group, data, len, &options.arg);
 	if (child == NULL) {

@@ -50,7 +50,8 @@ iterator_drop(void *arg)
 struct spout_wait_iterator *
 spout_wait_iterator_new_of(struct spout_future *const *futures, size_t n)
 {
-	struct spout_wait_iterator *it = spout_alloc(sizeof(*it) + n * sizeof(it->items[0]));
+	struct spout_wait_iterator *it =
+	    spout_alloc(sizeof(*it) + n * sizeof(it->items[0]));
 	size_t i;
 
 	spout__list_init(&it->complete);
@@ -65,16 +66,15 @@ spout_wait_iterator_new_of(struct spout_future *const *futures, size_t n)
 		if (futures[i]->done)
 			item_notify(&it->items[i].waiter, futures[i]);
 		else
-			spout__list_push(
-			    &futures[i]->waiters, &it->items[i].waiter.link);
+			spout__list_push(&futures[i]->waiters, &it->items[i].waiter.link);
 	}
 	spout_defer(iterator_drop, it);
 	return it;
 }
 
 int
-spout_try_wait_next(struct spout_wait_iterator *it, uint64_t ms,
-    struct spout_future **ret_future)
+spout_try_wait_next(
+    struct spout_wait_iterator *it, uint64_t ms, struct spout_future **ret_future)
 {
 	struct item *item;
 	int r;
@@ -83,11 +83,12 @@ spout_try_wait_next(struct spout_wait_iterator *it, uint64_t ms,
 		return 0;
 	r = spout__units_take(&it->units, ms, "spout_wait_next");
 	if (r == -ETIMEDOUT)
-		return spout__co_error(r, "none complete after %llu ms",
-		    (unsigned long long)ms);
+		return spout__co_error(
+		    r, "none complete after %llu ms", (unsigned long long)ms);
 	if (r < 0)
 		return 0;
-	item = spout__container_of(spout__list_pop(&it->complete), struct item, waiter.link);
+	item =
+	    spout__container_of(spout__list_pop(&it->complete), struct item, waiter.link);
 	if (++it->handed_out == it->n)
 		spout__line_end(&it->units.line, -EPIPE); /* others wait for nothing */
 	it->index = (size_t)(item - it->items);

@@ -62,7 +62,8 @@ spout__line_wait(struct spout__line *line, uint64_t ms, const char *what)
 {
 	struct spout_coroutine *co = spout__co_checkpoint(what);
 	struct place place = { .waker = { .co = co, .detach = place_detach },
-		.line = line, .result = -EINPROGRESS };
+		.line = line,
+		.result = -EINPROGRESS };
 
 	if (ms == 0)
 		return -ETIMEDOUT;

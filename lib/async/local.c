@@ -49,7 +49,8 @@ add(struct spout_scope *scope, const struct spout_local *key, size_t room)
 }
 
 static int
-set(struct spout_scope *scope, const struct spout_local *key, const void *data, size_t len)
+set(struct spout_scope *scope, const struct spout_local *key, const void *data,
+    size_t len)
 {
 	struct spout__local *local = find(scope, key);
 
@@ -74,14 +75,15 @@ spout_local_set(const struct spout_local *key, const void *data, size_t len)
 void *
 spout_local_get(const struct spout_local *key)
 {
-	struct spout__local *local = spout__co != NULL ? find(&spout__co->scope, key) : NULL;
+	struct spout__local *local = spout__co != NULL ? find(&spout__co->scope, key)
+						       : NULL;
 
 	return local != NULL ? local->bytes : NULL;
 }
 
 int
-spout__locals_inherit(struct spout_scope *scope, const struct spout_scope *from,
-    bool outlives)
+spout__locals_inherit(
+    struct spout_scope *scope, const struct spout_scope *from, bool outlives)
 {
 	const struct spout__local *local;
 

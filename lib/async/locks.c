@@ -81,7 +81,8 @@ spout_try_lock(struct spout_mutex *mutex, uint64_t ms)
 	int r;
 
 	if (mutex->owner == scope)
-		return spout__co_error(-EDEADLK, "spout_lock: this scope holds it already");
+		return spout__co_error(
+		    -EDEADLK, "spout_lock: this scope holds it already");
 	r = spout__units_take(&mutex->units, ms, "spout_lock");
 	if (r < 0)
 		return spout__object_waited(r, ms, "spout_lock");
@@ -154,8 +155,8 @@ semaphore_release(void *object)
 	struct spout_semaphore *semaphore = object;
 
 	while (!spout__list_empty(&semaphore->taken))
-		taken_forget(spout__container_of(
-		    semaphore->taken.next, struct taken, link));
+		taken_forget(
+		    spout__container_of(semaphore->taken.next, struct taken, link));
 	spout__line_end(&semaphore->units.line, -ECANCELED);
 }
 

@@ -28,12 +28,12 @@ struct spout_queue {
 	struct spout__line joins; /* who waits for `unfinished` to be 0 */
 	uint64_t unfinished;      /* items put in and not yet reported done */
 	uint64_t puts;
-	size_t count;             /* stored */
-	size_t first;             /* FIFO: the slot of the oldest */
-	size_t stride;            /* bytes of a slot */
+	size_t count;  /* stored */
+	size_t first;  /* FIFO: the slot of the oldest */
+	size_t stride; /* bytes of a slot */
 	bool closed;
-	uint64_t *numbers;        /* PRIORITY: which put each slot is of */
-	char *slots;              /* `capacity` of them */
+	uint64_t *numbers; /* PRIORITY: which put each slot is of */
+	char *slots;       /* `capacity` of them */
 };
 
 /* --- slots ------------------------------------------------------------------------------ */
@@ -90,10 +90,11 @@ heap_pop(struct spout_queue *queue)
 
 	while ((down = 2 * hole + 1) < queue->count) {
 		if (down + 1 < queue->count &&
-		    comes_before(queue, slot(queue, down + 1), queue->numbers[down + 1], down))
+		    comes_before(
+			queue, slot(queue, down + 1), queue->numbers[down + 1], down))
 			down++;
-		if (!comes_before(queue, slot(queue, down), queue->numbers[down],
-		    queue->count))
+		if (!comes_before(
+			queue, slot(queue, down), queue->numbers[down], queue->count))
 			break;
 		heap_move(queue, hole, down);
 		hole = down;
@@ -108,7 +109,8 @@ store(struct spout_queue *queue, const void *item)
 
 	switch (queue->options.order) {
 	case SPOUT_QUEUE_FIFO:
-		memcpy(slot(queue, (queue->first + queue->count) % capacity), item, bytes);
+		memcpy(
+		    slot(queue, (queue->first + queue->count) % capacity), item, bytes);
 		break;
 	case SPOUT_QUEUE_LIFO:
 		memcpy(slot(queue, queue->count), item, bytes);
@@ -206,15 +208,17 @@ options_valid(const struct spout_queue_options *o)
 }
 
 struct spout_queue *
-spout_queue_new_in_with(struct spout_scope *scope, const struct spout_queue_options *options)
+spout_queue_new_in_with(
+    struct spout_scope *scope, const struct spout_queue_options *options)
 {
 	struct spout_queue_options o = { 0 };
 	struct spout_queue *queue;
 
 	memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));
 	if (!options_valid(&o)) {
-		spout_warning("spout_queue_new: a queue needs a capacity, a size of items "
-			      "and, if by priority, a compare function");
+		spout_warning(
+		    "spout_queue_new: a queue needs a capacity, a size of items "
+		    "and, if by priority, a compare function");
 		return NULL;
 	}
 	queue = spout__object_new(scope, sizeof(*queue), queue_release);
@@ -235,7 +239,8 @@ struct spout_queue *
 spout_queue_new_with(const struct spout_queue_options *options)
 {
 	if (!options_valid(options))
-		spout__co_leave(-EINVAL, 0, "spout_queue_new: options that make no queue");
+		spout__co_leave(
+		    -EINVAL, 0, "spout_queue_new: options that make no queue");
 	return spout__object_must(
 	    spout_queue_new_in_with(spout_scope_current(), options), "queue");
 }
@@ -352,7 +357,8 @@ int
 spout_queue_task_done(struct spout_queue *queue)
 {
 	if (queue->unfinished == 0) {
-		spout_warning("spout_queue_task_done: called more often than items were put");
+		spout_warning(
+		    "spout_queue_task_done: called more often than items were put");
 		return -EINVAL;
 	}
 	if (--queue->unfinished == 0)

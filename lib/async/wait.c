@@ -13,7 +13,7 @@ struct await {
 	struct spout__waker waker;
 	struct spout__timer timer;
 	struct interest *interests;
-	size_t n, needed;            /* futures waited for; completions still needed */
+	size_t n, needed; /* futures waited for; completions still needed */
 	bool first_error_ends;
 	struct spout_future *failed; /* the first that failed, if that ends the wait */
 };
@@ -117,8 +117,8 @@ spout__future_await(struct spout_future *future, uint64_t ms, const char *what)
 {
 	future->log_late_error = false; /* somebody waits again */
 	if (await_futures(&future, 1, 1, ms, what) < 0)
-		return spout__co_error(-ETIMEDOUT, "not complete after %llu ms",
-		    (unsigned long long)ms);
+		return spout__co_error(
+		    -ETIMEDOUT, "not complete after %llu ms", (unsigned long long)ms);
 	spout__future_looked(future);
 	if (future->error != 0)
 		return spout__co_error(future->error, "%s", spout_future_reason(future));
@@ -185,8 +185,8 @@ int
 spout_try_await_all_of(uint64_t ms, struct spout_future *const *futures, size_t n)
 {
 	if (await_futures(futures, n, n, ms, "spout_await_all") < 0)
-		return spout__co_error(-ETIMEDOUT, "not all complete after %llu ms",
-		    (unsigned long long)ms);
+		return spout__co_error(
+		    -ETIMEDOUT, "not all complete after %llu ms", (unsigned long long)ms);
 	return 0;
 }
 
@@ -211,8 +211,8 @@ spout_try_await_any_of(uint64_t ms, struct spout_future *const *futures, size_t 
 		for (i = 0; i < n; i++)
 			if (futures[i]->done)
 				return (int)i;
-	return spout__co_error(-ETIMEDOUT, "none complete after %llu ms",
-	    (unsigned long long)ms);
+	return spout__co_error(
+	    -ETIMEDOUT, "none complete after %llu ms", (unsigned long long)ms);
 }
 
 int

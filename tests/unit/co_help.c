@@ -37,8 +37,11 @@ stop_when_alone(void *arg)
 void
 co_run_until(spout_fn fn, void *arg, uint64_t ms)
 {
-	struct spout__coroutine_options options = { .fn = fn, .arg = arg,
-		.on_exit = on_exit_of_main, .on_gone = stop_when_alone, .where = "test" };
+	struct spout__coroutine_options options = { .fn = fn,
+		.arg = arg,
+		.on_exit = on_exit_of_main,
+		.on_gone = stop_when_alone,
+		.where = "test" };
 
 	co_loop = spout_loop_new();
 	memset(co_trace, 0, sizeof(co_trace));

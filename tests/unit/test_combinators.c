@@ -29,8 +29,8 @@ complete(void *future)
 static void
 fail(void *future)
 {
-	CU_ASSERT_EQUAL(spout_future_set_error(future, -EIO, "disk %c",
-			    future == f1 ? '1' : '2'), 0);
+	CU_ASSERT_EQUAL(
+	    spout_future_set_error(future, -EIO, "disk %c", future == f1 ? '1' : '2'), 0);
 }
 
 static void
@@ -145,8 +145,10 @@ a_failed_future_that_nobody_looked_at_is_logged(void)
 	co_log_begin();
 	co_run(looks_at_some, NULL);
 	lines = co_log_end();
-	CU_ASSERT_EQUAL(co_count(lines, "a future failed and nobody looked at it: disk 2, "
-					"made at "), 1);
+	CU_ASSERT_EQUAL(co_count(lines,
+			    "a future failed and nobody looked at it: disk 2, "
+			    "made at "),
+	    1);
 	CU_ASSERT_EQUAL(co_count(lines, "\n"), 1);
 }
 
@@ -171,8 +173,10 @@ a_late_error_is_logged_unless_somebody_waits_again(void)
 	co_log_begin();
 	co_run(times_out, NULL);
 	lines = co_log_end();
-	CU_ASSERT_EQUAL(co_count(lines, "late error of a future that nobody waits for: "
-					"disk 1, made at "), 1);
+	CU_ASSERT_EQUAL(co_count(lines,
+			    "late error of a future that nobody waits for: "
+			    "disk 1, made at "),
+	    1);
 	CU_ASSERT_EQUAL(co_count(lines, "\n"), 1);
 	co_log_begin();
 	co_run(times_out, "seen");
@@ -387,8 +391,8 @@ ignores_cancel(struct spout_future *future)
 static void
 abandons_a_future(void *to)
 {
-	struct spout_future *from = spout__future_alloc(
-	    spout_scope_current(), sizeof(*from), ignores_cancel);
+	struct spout_future *from =
+	    spout__future_alloc(spout_scope_current(), sizeof(*from), ignores_cancel);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(from);
 	CU_ASSERT_EQUAL(spout_future_chain(from, to), 0);
@@ -460,7 +464,12 @@ values_go_along_to_what_is_started(void)
 {
 	co_run(carries_values, NULL);
 	/* before; group; spawned; child; after */
-	CU_ASSERT_STRING_EQUAL(co_trace, "--" "1bCb" "2-C-" "2bCb" "3b");
+	CU_ASSERT_STRING_EQUAL(co_trace,
+	    "--"
+	    "1bCb"
+	    "2-C-"
+	    "2bCb"
+	    "3b");
 	CU_ASSERT_PTR_NULL(spout_local_get(&tenant));
 }
 

@@ -214,7 +214,8 @@ further_errors_are_logged_unless_quiet(void)
 	co_log_begin();
 	co_run(two_fail, NULL);
 	lines = co_log_end();
-	CU_ASSERT_EQUAL(co_count(lines, "a further child of a group failed, started at "), 1);
+	CU_ASSERT_EQUAL(
+	    co_count(lines, "a further child of a group failed, started at "), 1);
 	CU_ASSERT_EQUAL(co_count(lines, ": child z"), 1);
 	CU_ASSERT_EQUAL(co_count(lines, "test_group.c:"), 1);
 	CU_ASSERT_EQUAL(co_count(lines, "\n"), 1);

@@ -70,8 +70,8 @@ stacks(void *arg)
 	char letter;
 
 	(void)arg;
-	queue = spout_queue_new(
-	    .capacity = 3, .item_bytes = 1, .order = SPOUT_QUEUE_LIFO);
+	queue =
+	    spout_queue_new(.capacity = 3, .item_bytes = 1, .order = SPOUT_QUEUE_LIFO);
 	put_all("abc");
 	CU_ASSERT_EQUAL(spout_queue_put_now(queue, "x"), -ENOBUFS);
 	CU_ASSERT_EQUAL(spout_queue_get_now(queue, &letter), 0);
@@ -145,12 +145,12 @@ refused_options(void *arg)
 	(void)arg;
 	CU_ASSERT_PTR_NULL(spout_queue_new_in(NULL, .item_bytes = 1));
 	CU_ASSERT_PTR_NULL(spout_queue_new_in(scope, .capacity = 1));
-	CU_ASSERT_PTR_NULL(spout_queue_new_in(scope, .capacity = 1, .item_bytes = 1,
-	    .order = SPOUT_QUEUE_PRIORITY));
-	CU_ASSERT_PTR_NULL(spout_queue_new_in(NULL, .capacity = SIZE_MAX / 2,
-	    .item_bytes = 100));
-	CU_ASSERT_PTR_NULL(spout_queue_new_in(scope, .capacity = SIZE_MAX / 2,
-	    .item_bytes = 100));
+	CU_ASSERT_PTR_NULL(spout_queue_new_in(
+	    scope, .capacity = 1, .item_bytes = 1, .order = SPOUT_QUEUE_PRIORITY));
+	CU_ASSERT_PTR_NULL(
+	    spout_queue_new_in(NULL, .capacity = SIZE_MAX / 2, .item_bytes = 100));
+	CU_ASSERT_PTR_NULL(
+	    spout_queue_new_in(scope, .capacity = SIZE_MAX / 2, .item_bytes = 100));
 	spout_queue_new(.capacity = 0, .item_bytes = 1);
 }
 

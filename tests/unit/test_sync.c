@@ -32,10 +32,10 @@ static struct spout_queue *queue;
 
 enum { UNITS = 100, TURNS = 4, CONSUMERS = 8, ROUNDS = 10 };
 
-static unsigned crowd;               /* coroutines of a round */
-static unsigned char *turns;         /* how often each had the semaphore */
+static unsigned crowd;       /* coroutines of a round */
+static unsigned char *turns; /* how often each had the semaphore */
 static unsigned inside, most_inside;
-static unsigned slowest_at_first;    /* turns of the last when the first was done */
+static unsigned slowest_at_first; /* turns of the last when the first was done */
 static unsigned long consumed[CONSUMERS];
 
 static void
@@ -340,8 +340,8 @@ sweep_once(unsigned long n)
 	mutex = spout_mutex_new_in(NULL);
 	event = spout_event_new_in(NULL);
 	condition = spout_condition_new_in(NULL);
-	queue = spout_queue_new_in(NULL, .capacity = 2, .item_bytes = sizeof(void *),
-	    .on_drop = item_dropped);
+	queue = spout_queue_new_in(
+	    NULL, .capacity = 2, .item_bytes = sizeof(void *), .on_drop = item_dropped);
 	spout__on_wait = on_wait;
 	co_run(sweep_scenario, NULL);
 	spout__on_wait = NULL;

@@ -38,8 +38,9 @@ run_coroutine(spout_fn fn)
 		return false;
 	co = spout__coroutine_new(loop);
 	if (co != NULL) {
-		spout__coroutine_start(co, &(struct spout__coroutine_options){ .fn = fn,
-		    .on_gone = stop, .where = "torture" });
+		spout__coroutine_start(co,
+		    &(struct spout__coroutine_options){
+			.fn = fn, .on_gone = stop, .where = "torture" });
 		CU_ASSERT_EQUAL(spout_loop_run(loop), 0);
 		CU_ASSERT_EQUAL(spout__coroutines_alive(loop), 0);
 	}
@@ -126,8 +127,8 @@ make_all(struct shared *shared, struct spout_scope *scope)
 	shared->urgent = spout_queue_new_in(scope, .capacity = 600, .item_bytes = 100,
 	    .order = SPOUT_QUEUE_PRIORITY, .compare = compare);
 	return shared->mutex != NULL && shared->semaphore != NULL &&
-	    shared->event != NULL && shared->condition != NULL &&
-	    shared->queue != NULL && shared->urgent != NULL;
+	    shared->event != NULL && shared->condition != NULL && shared->queue != NULL &&
+	    shared->urgent != NULL;
 }
 
 static void
