@@ -153,10 +153,10 @@ static void
 semaphore_release(void *object)
 {
 	struct spout_semaphore *semaphore = object;
+	struct spout__list *node;
 
-	while (!spout__list_empty(&semaphore->taken))
-		taken_forget(
-		    spout__container_of(semaphore->taken.next, struct taken, link));
+	while ((node = spout__list_pop(&semaphore->taken)) != NULL)
+		taken_forget(spout__container_of(node, struct taken, link));
 	spout__line_end(&semaphore->units.line, -ECANCELED);
 }
 

@@ -38,18 +38,18 @@ spout__object_new(struct spout_scope *scope, size_t size, void (*release)(void *
 }
 
 void
-spout__object_free(void *arg, const char *what)
+spout__object_free(void *object, const char *what)
 {
-	struct spout__object *object = arg;
+	struct spout__object *self = object;
 
-	if (object == NULL)
+	if (self == NULL)
 		return;
-	if (object->in_scope) {
+	if (self->in_scope) {
 		spout_warning("%s: it goes with its scope", what);
 		return;
 	}
-	object->release(object);
-	free(object);
+	self->release(self);
+	free(self);
 }
 
 void *
