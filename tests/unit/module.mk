@@ -75,9 +75,16 @@ check_PROGRAMS += tests/unit/test_listeners
 tests_unit_test_listeners_SOURCES = tests/unit/test_listeners.c $(UNIT_SOURCES)
 tests_unit_test_listeners_LDADD = $(UNIT_LIBS)
 
+SUPERVISOR_HELP = tests/unit/supervisor_help.c tests/unit/supervisor_help.h \
+	$(UNIT_SOURCES)
 check_PROGRAMS += tests/unit/test_supervisor
-tests_unit_test_supervisor_SOURCES = tests/unit/test_supervisor.c $(UNIT_SOURCES)
+tests_unit_test_supervisor_SOURCES = tests/unit/test_supervisor.c $(SUPERVISOR_HELP)
 tests_unit_test_supervisor_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_supervisor_life
+tests_unit_test_supervisor_life_SOURCES = tests/unit/test_supervisor_life.c \
+	$(SUPERVISOR_HELP)
+tests_unit_test_supervisor_life_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_pg
 tests_unit_test_pg_SOURCES = tests/unit/test_pg.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)

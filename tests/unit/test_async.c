@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -517,37 +516,6 @@ yielding_lets_the_others_run(void)
 }
 
 static int
-status_of_child(void (*fn)(void), char *ret_text, size_t size)
-{
-	int status = 0, fds[2];
-	size_t len = 0;
-	ssize_t n;
-	pid_t pid;
-
-	if (pipe(fds) < 0)
-		return -1;
-	pid = fork();
-	if (pid == 0) {
-		const struct rlimit none = { 0, 0 };
-
-		setrlimit(RLIMIT_CORE, &none);
-		dup2(fds[1], 2);
-		close(fds[0]);
-		close(fds[1]);
-		fn();
-		_exit(0);
-	}
-	close(fds[1]);
-	/* To the end: a child that is still writing must not meet a closed pipe. */
-	while (len < size - 1 && (n = read(fds[0], ret_text + len, size - 1 - len)) > 0)
-		len += (size_t)n;
-	ret_text[len] = '\0';
-	close(fds[0]);
-	waitpid(pid, &status, 0);
-	return status;
-}
-
-static int
 recurse(int n)
 {
 	volatile char frame[2000];
@@ -573,7 +541,7 @@ static void
 a_stack_overflow_names_itself(void)
 {
 	char text[4096];
-	int status = status_of_child(run_overflow, text, sizeof(text));
+	int status = unit_status_of_child(run_overflow, text, sizeof(text));
 
 	CU_ASSERT_NOT_EQUAL(status, 0);
 	if (!SPOUT__SANITIZED) {
@@ -591,11 +559,7 @@ sleep_outside(void)
 static void
 waiting_outside_a_coroutine_is_a_clear_abort(void)
 {
-	char text[4096];
-	int status = status_of_child(sleep_outside, text, sizeof(text));
-
-	CU_ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "spout_sleep was called outside a coroutine"));
+	unit_assert_aborts(sleep_outside, "spout_sleep was called outside a coroutine");
 }
 
 static void
@@ -621,11 +585,7 @@ run_defers_a_wait(void)
 static void
 a_cleanup_that_waits_is_a_clear_abort(void)
 {
-	char text[4096];
-	int status = status_of_child(run_defers_a_wait, text, sizeof(text));
-
-	CU_ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "a clean-up may not wait (spout_sleep)"));
+	unit_assert_aborts(run_defers_a_wait, "a clean-up may not wait (spout_sleep)");
 }
 
 static void

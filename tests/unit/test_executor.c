@@ -9,8 +9,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -593,45 +591,16 @@ in_child_no_coroutine(void)
 	spout_run(answer, NULL);
 }
 
-/* The child must abort, saying `words`. */
-static void
-assert_aborts(void (*fn)(void), const char *words)
-{
-	char text[4096];
-	ssize_t n, len = 0;
-	int fds[2], status;
-	pid_t pid;
-
-	CU_ASSERT_EQUAL_FATAL(pipe(fds), 0);
-	pid = fork();
-	if (pid == 0) {
-		const struct rlimit none = { 0, 0 };
-
-		setrlimit(RLIMIT_CORE, &none);
-		dup2(fds[1], 2);
-		fn();
-		_exit(0);
-	}
-	close(fds[1]);
-	while ((n = read(fds[0], text + len, sizeof(text) - 1 - (size_t)len)) > 0)
-		len += n;
-	close(fds[0]);
-	text[len] = '\0';
-	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
-	CU_ASSERT(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, words));
-}
-
 static void
 waiting_in_a_job_aborts_with_its_name(void)
 {
-	assert_aborts(in_child_waiting_job, "job_that_waits");
+	unit_assert_aborts(in_child_waiting_job, "job_that_waits");
 }
 
 static void
 running_a_job_outside_a_coroutine_aborts(void)
 {
-	assert_aborts(in_child_no_coroutine, "outside a coroutine");
+	unit_assert_aborts(in_child_no_coroutine, "outside a coroutine");
 }
 
 static const struct unit_test executor_tests[] = {

@@ -424,7 +424,7 @@ static int
 status_of_inheriting(int fd, bool is_listener)
 {
 	int status = -1;
-	pid_t pid = fork();
+	pid_t pid = unit_fork();
 
 	if (pid == 0) {
 		struct spout__listeners ls = { 0 };

@@ -395,7 +395,7 @@ forked_child_logs_directly_then_by_its_own_thread(void)
 	log_into_pipe(SPOUT__LOG_TEXT);
 	CU_ASSERT_EQUAL(spout__log_start(), 0);
 	spout_info("parent");
-	pid = fork();
+	pid = unit_fork();
 	if (pid == 0) {
 		spout_info("child directly");
 		if (spout__log_start() != 0)
@@ -421,7 +421,7 @@ bug_writes_what_is_queued_then_its_own_line(void)
 	int status;
 
 	log_into_pipe(SPOUT__LOG_TEXT);
-	pid = fork();
+	pid = unit_fork();
 	if (pid == 0) {
 		spout__log_start();
 		spout_info("just before");

@@ -7,9 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <spout/executor.h>
@@ -316,35 +314,19 @@ header_fields_are_set_and_checked(void)
 	end();
 }
 
-/* In a child process: it dies of it. */
+static void
+write_in_a_job(void)
+{
+	begin(&app, NO_ACCESS_LOG);
+	dup2(STDERR_FILENO, log_fd);
+	get("/write-in-job");
+}
+
 static void
 writing_in_a_job_aborts_with_its_name(void)
 {
-	char said[1024];
-	int out[2], status;
-	ssize_t n, len = 0;
-	pid_t child;
-
-	CU_ASSERT_EQUAL_FATAL(pipe(out), 0);
-	child = fork();
-	CU_ASSERT_TRUE_FATAL(child >= 0);
-	if (child == 0) {
-		prctl(PR_SET_DUMPABLE, 0); /* no core file of an end that is wanted */
-		dup2(out[1], 2);
-		begin(&app, NO_ACCESS_LOG);
-		dup2(out[1], log_fd);
-		get("/write-in-job");
-		_exit(0);
-	}
-	close(out[1]);
-	while ((n = read(out[0], said + len, sizeof(said) - 1 - (size_t)len)) > 0)
-		len += n;
-	said[len] = '\0';
-	close(out[0]);
-	CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
-	CU_ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-	CU_ASSERT_PTR_NOT_NULL(
-	    strstr(said, "spout_write was called in the job job_that_writes"));
+	unit_assert_aborts(
+	    write_in_a_job, "spout_write was called in the job job_that_writes");
 }
 
 static void

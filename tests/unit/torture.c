@@ -25,9 +25,6 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 
-/* A scenario that takes longer than this with one allocation failing hangs. */
-#define HANG_SECONDS 60
-
 static _Atomic long left = -1; /* allocations until one fails; below 0: none will */
 static _Atomic bool rest_fails; /* all after that one fail, too */
 static _Atomic bool hit;
@@ -229,7 +226,6 @@ torture_init(void)
 {
 	event_set_log_callback(say_nothing);
 	event_set_mem_functions(__wrap_malloc, __wrap_realloc, __wrap_free);
-	signal(SIGALRM, on_fatal);
 	signal(SIGABRT, on_fatal);
 	json_set_alloc_funcs(__wrap_malloc, __wrap_free);
 }
@@ -269,7 +265,6 @@ run_once(const char *name, bool (*run)(void), unsigned n, bool rest)
 
 	snprintf(what, sizeof(what), "torture: %s, allocation %u%s fails\n", name, n,
 	    rest ? " and all after it" : "");
-	alarm(HANG_SECONDS);
 	atomic_store(&hit, false);
 	atomic_store(&rest_fails, rest);
 	atomic_store(&left, n > 0 ? (long)n : -1);
@@ -278,7 +273,6 @@ run_once(const char *name, bool (*run)(void), unsigned n, bool rest)
 	untouched = !atomic_load(&hit);
 	spout__arena_trim();
 	spout__buffer_trim();
-	alarm(0);
 	CU_ASSERT_EQUAL(atomic_load(&live), live_before);
 	CU_ASSERT_EQUAL(count_descriptors(), fds_before);
 	CU_ASSERT(whole || !untouched);

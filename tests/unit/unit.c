@@ -5,12 +5,17 @@
 #include "unit.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <CUnit/Basic.h>
@@ -43,7 +48,28 @@ selected(int argc, char **argv, const char *name)
 
 #define TASK_PATH 64
 
-static unsigned fds_before, threads_before;
+static unsigned fds_before, threads_before, children_before;
+
+/* Our child processes that have not ended. */
+static unsigned
+count_children(void)
+{
+	char path[TASK_PATH];
+	unsigned n = 0;
+	FILE *file;
+	int pid;
+
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	file = fopen(path, "re");
+	if (file == NULL)
+		return 0;
+	while (fscanf(file, "%d", &pid) == 1)
+		n++;
+	fclose(file);
+	return n;
+}
 
 static void *
 note_tid(void *arg)
@@ -65,32 +91,130 @@ remember(void)
 		poll(NULL, 0, 1);
 	fds_before = count_entries("/proc/self/fd");
 	threads_before = count_entries("/proc/self/task");
+	children_before = count_children();
 	return 0;
 }
 
 static void
-leaves_no_descriptor_or_thread_behind(void)
+leaves_no_descriptor_thread_or_process_behind(void)
 {
 	unsigned fds = count_entries("/proc/self/fd");
-	unsigned threads, tries = 0;
+	unsigned threads, children, tries = 0;
 
-	/* The kernel may list a joined thread for a moment longer. */
-	while ((threads = count_entries("/proc/self/task")) > threads_before && tries++ < 100)
+	/* What was joined or killed may be listed for a moment longer. */
+	for (;;) {
+		threads = count_entries("/proc/self/task");
+		children = count_children();
+		if ((threads <= threads_before && children <= children_before) ||
+		    tries++ == 1000)
+			break;
 		poll(NULL, 0, 10);
-	if (fds != fds_before || threads != threads_before)
-		fprintf(stderr, "descriptors %u -> %u, threads %u -> %u\n",
-		    fds_before, fds, threads_before, threads);
+	}
+	if (fds != fds_before || threads != threads_before || children > children_before)
+		fprintf(stderr, "descriptors %u -> %u, threads %u -> %u, processes %u -> %u\n",
+		    fds_before, fds, threads_before, threads, children_before, children);
 	CU_ASSERT_EQUAL(fds, fds_before);
 	CU_ASSERT_EQUAL(threads, threads_before);
+	CU_ASSERT(children <= children_before);
+}
+
+/* How much slower than usual this run is. */
+static unsigned
+test_scale(void)
+{
+	const char *text = getenv("SPOUT_TEST_SCALE");
+	int scale = text != NULL ? atoi(text) : 1;
+
+	return scale > 1 ? (unsigned)scale : 1;
 }
 
 unsigned
 unit_scaled(unsigned count)
 {
-	const char *text = getenv("SPOUT_TEST_SCALE");
-	unsigned scale = text != NULL ? (unsigned)atoi(text) : 1;
+	return count / test_scale() > 0 ? count / test_scale() : 1;
+}
 
-	return scale <= 1 ? count : count / scale > 0 ? count / scale : 1;
+pid_t
+unit_fork(void)
+{
+	pid_t pid;
+
+	fflush(NULL); /* what is buffered is written once */
+	pid = fork();
+	if (pid == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	return pid;
+}
+
+int
+unit_status_of_child(void (*fn)(void), char *said, size_t size)
+{
+	const struct rlimit no_core = { 0, 0 };
+	int status = 0, fds[2];
+	size_t len = 0;
+	ssize_t n;
+	pid_t pid;
+
+	CU_ASSERT_EQUAL_FATAL(pipe2(fds, O_CLOEXEC), 0);
+	pid = unit_fork();
+	if (pid == 0) {
+		setrlimit(RLIMIT_CORE, &no_core);
+		dup2(fds[1], STDERR_FILENO);
+		close(fds[0]);
+		close(fds[1]);
+		fn();
+		_exit(0);
+	}
+	close(fds[1]);
+	/* To the end: a child that is still writing must not meet a closed pipe. */
+	while (len < size - 1 && (n = read(fds[0], said + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	said[len] = '\0';
+	close(fds[0]);
+	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+void
+unit_assert_aborts(void (*fn)(void), const char *words)
+{
+	char said[8192];
+	int status = unit_status_of_child(fn, said, sizeof(said));
+	bool aborted = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+
+	if (!aborted || strstr(said, words) == NULL)
+		fprintf(stderr, "status %#x, it said: %s\n", (unsigned)status, said);
+	CU_ASSERT(aborted);
+	CU_ASSERT_PTR_NOT_NULL(strstr(said, words));
+}
+
+/* --- a program that hangs ---------------------------------------------------------- */
+
+/* Less than the limits of tests/run, which cannot tell the test. */
+#define LIMIT_SECONDS 240
+#define LIMIT_SLOW_SECONDS 840
+
+static void
+on_alarm(int signo)
+{
+	static const char text[] = "\nhangs, and is aborted: ";
+	const CU_pTest test = CU_get_current_test();
+
+	(void)signo;
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) > 0 && test != NULL &&
+	    write(STDERR_FILENO, test->pName, strlen(test->pName)) > 0 &&
+	    write(STDERR_FILENO, "\n", 1) > 0)
+		abort();
+	abort();
+}
+
+static void
+arm_watchdog(void)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+
+	sigaction(SIGALRM, &action, NULL);
+	alarm(test_scale() > 1 ? LIMIT_SLOW_SECONDS : LIMIT_SECONDS);
 }
 
 int
@@ -100,6 +224,7 @@ unit_run(int argc, char **argv, const struct unit_suite *suites)
 
 	if (CU_initialize_registry() != CUE_SUCCESS)
 		return EXIT_FAILURE;
+	arm_watchdog();
 	for (; suites->name != NULL; suites++) {
 		CU_pSuite suite = CU_add_suite(suites->name, remember, NULL);
 		const struct unit_test *t;
@@ -107,8 +232,8 @@ unit_run(int argc, char **argv, const struct unit_suite *suites)
 		for (t = suites->tests; t->name != NULL; t++)
 			if (selected(argc, argv, t->name))
 				CU_add_test(suite, t->name, t->fn);
-		CU_add_test(suite, "leaves_no_descriptor_or_thread_behind",
-		    leaves_no_descriptor_or_thread_behind);
+		CU_add_test(suite, "leaves_no_descriptor_thread_or_process_behind",
+		    leaves_no_descriptor_thread_or_process_behind);
 	}
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The runner of the unit tests. A test program lists its suites and calls unit_run();
- * a suite that leaves a descriptor or a thread behind fails. Test names are sentences.
- * With arguments only the tests whose name contains one of them are run.
+ * a suite that leaves a descriptor, a thread or a process behind fails, and a program that
+ * hangs is aborted with the name of its test. Test names are sentences. With arguments
+ * only the tests whose name contains one of them are run.
  */
 #ifndef SPOUT_TESTS_UNIT_H
 #define SPOUT_TESTS_UNIT_H
+
+#include <sys/types.h>
 
 #include <CUnit/CUnit.h>
 
@@ -27,6 +30,17 @@ struct unit_suite {
  * slow (valgrind, TSan), as SPOUT_TEST_SCALE in the environment divides it. At least 1.
  */
 unsigned unit_scaled(unsigned count);
+
+/** fork(), with a child that does not outlive this program, however that ends. */
+pid_t unit_fork(void);
+
+/**
+ * Run fn in a child: what it writes to stderr is put into `said`, a string. Returns its
+ * status as of waitpid(); no core file is left.
+ */
+int unit_status_of_child(void (*fn)(void), char *said, size_t size);
+/** fn must abort the (child) process, saying `words`. */
+void unit_assert_aborts(void (*fn)(void), const char *words);
 
 /** Run the suites (ended by a NULL name); returns the exit status for main(). */
 int unit_run(int argc, char **argv, const struct unit_suite *suites);
