@@ -67,8 +67,11 @@ check_PROGRAMS += tests/unit/test_pool
 tests_unit_test_pool_SOURCES = tests/unit/test_pool.c \
 	tests/unit/executor_help.c tests/unit/executor_help.h $(UNIT_SOURCES)
 tests_unit_test_pool_LDADD = $(UNIT_LIBS)
+
+HTTP_CLIENT = tests/unit/http_client.c tests/unit/http_client.h
+
 check_PROGRAMS += tests/unit/test_http
-tests_unit_test_http_SOURCES = tests/unit/test_http.c $(UNIT_SOURCES)
+tests_unit_test_http_SOURCES = tests/unit/test_http.c $(HTTP_CLIENT) $(UNIT_SOURCES)
 tests_unit_test_http_LDADD = $(UNIT_LIBS)
 
 check_PROGRAMS += tests/unit/test_listeners

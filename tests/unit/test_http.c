@@ -1,47 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * HTTP server connections, raw bytes on a socket pair: framing, pipelining, keep-alive, limits,
- * time-outs, the ways a connection ends. The delegate is a small one of our own.
+ * time-outs, the ways a connection ends.
  */
 #include "config.h"
 
 #include "unit.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "async/async.h"
-#include "base/buffer.h"
-#include "http/server.h"
-
-static struct spout_loop *loop;
-static struct spout__http_server *server;
-static struct spout__http_options options;
-static struct spout_fd_handler *client_handler;
-static int client = -1;
-static char got[4 << 20];
-static size_t got_len, want_len;
-static bool got_eof, got_reset;
-static char events[256]; /* what the delegate saw */
-
-static void
-saw(const char *what)
-{
-	size_t n = strlen(events);
-
-	snprintf(events + n, sizeof(events) - n, "%s ", what);
-}
+#include "http_client.h"
 
 /* --- handlers --------------------------------------------------------------------------- */
-
-static void
-write_text(struct spout__http_exchange *ex, const char *text)
-{
-	CU_ASSERT_EQUAL(spout__http_write(ex, text, strlen(text)), 0);
-}
 
 static void
 hello(struct spout__http_exchange *ex, void *arg)
@@ -158,11 +128,7 @@ fields(struct spout__http_exchange *ex, void *arg)
 	    spout__http_add_header(ex, spout_slice("Date"), spout_slice("1")), -EINVAL);
 }
 
-static const struct {
-	const char *path;
-	void (*run)(struct spout__http_exchange *ex, void *arg);
-	bool stream, half_close;
-} table[] = {
+static const struct http_route routes[] = {
 	{ "/hello", hello, false, false }, { "/length", length, false, false },
 	{ "/echo", echo, true, false }, { "/nap", nap, false, false },
 	{ "/nap-half", nap, false, true }, { "/forever", forever, false, false },
@@ -170,196 +136,8 @@ static const struct {
 	{ "/fails-late", fails_late, false, false },
 	{ "/fails-early", fails_early, false, false },
 	{ "/promises", promises, false, false }, { "/fields", fields, false, false },
-	{ "/ignores-body", hello, true, false },
+	{ "/ignores-body", hello, true, false }, { NULL, NULL, false, false },
 };
-
-/* --- the delegate ------------------------------------------------------------------------- */
-
-static void
-on_head(void *ctx, struct spout__http_exchange *ex, const struct spout__http_head *head,
-    struct spout__http_plan *plan)
-{
-	size_t i;
-
-	(void)ctx;
-	(void)ex;
-	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (spout_slice_equal(head->path, table[i].path)) {
-			plan->run = table[i].run;
-			plan->stream_body = table[i].stream;
-			plan->half_close = table[i].half_close;
-			return;
-		}
-	abort();
-}
-
-static void
-on_exit_ex(void *ctx, struct spout__http_exchange *ex, const struct spout__outcome *outcome,
-    bool client_gone)
-{
-	(void)ctx;
-	if (client_gone) {
-		saw("gone");
-		return;
-	}
-	if (outcome->error == 0 || spout__http_reset(ex) < 0)
-		return;
-	CU_ASSERT_EQUAL(spout__http_set_status(ex, outcome->status ? outcome->status :
-	    outcome->error == -ETIMEDOUT ? 504 : 500), 0);
-	write_text(ex, outcome->reason);
-}
-
-static void
-on_finish(void *ctx, struct spout__http_exchange *ex)
-{
-	(void)ctx;
-	(void)ex;
-	saw("finish");
-}
-
-static void
-on_fault(void *ctx, enum spout__http_fault fault, const struct sockaddr *peer,
-    struct spout__buffer *body)
-{
-	(void)ctx;
-	(void)peer;
-	CU_ASSERT_EQUAL(spout__buffer_printf(body, "%s", spout__http_faults[fault].word), 0);
-}
-
-/* --- the client ------------------------------------------------------------------------------ */
-
-static void
-on_client(int fd, unsigned what, void *arg)
-{
-	ssize_t n = read(fd, got + got_len, sizeof(got) - 1 - got_len);
-
-	(void)what;
-	(void)arg;
-	if (n > 0) {
-		got_len += (size_t)n;
-		got[got_len] = '\0';
-	} else {
-		got_eof = true;
-		got_reset = n < 0;
-		spout_loop_remove_handler(client_handler);
-		client_handler = NULL;
-	}
-	if ((want_len > 0 && got_len >= want_len) || got_eof)
-		spout_loop_stop(loop);
-}
-
-static void
-gave_up(void *arg)
-{
-	(void)arg;
-	CU_FAIL("the server did not answer in time");
-	spout_loop_stop(loop);
-}
-
-static void
-stop(void *arg)
-{
-	(void)arg;
-	spout_loop_stop(loop);
-}
-
-static void
-begin(void)
-{
-	const struct spout__http_delegate delegate = { on_head, on_exit_ex, on_finish,
-		on_fault, NULL };
-	const struct sockaddr unknown = { .sa_family = AF_UNIX };
-	int fds[2];
-
-	loop = spout_loop_new();
-	server = spout__http_server_new(loop, &options, &delegate);
-	CU_ASSERT_EQUAL_FATAL(
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-	client = fds[0];
-	CU_ASSERT_EQUAL_FATAL(
-	    spout__http_server_adopt(server, fds[1], &unknown, sizeof(unknown)), 0);
-	client_handler = spout_loop_add_handler(loop, client, SPOUT_READ, on_client, NULL);
-	got_len = 0;
-	got[0] = '\0';
-	got_eof = got_reset = false;
-	events[0] = '\0';
-}
-
-static void
-say_text(const char *text)
-{
-	CU_ASSERT_EQUAL(send(client, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
-}
-
-static void
-say(const char *bytes, size_t len)
-{
-	CU_ASSERT_EQUAL(send(client, bytes, len, MSG_NOSIGNAL), (ssize_t)len);
-}
-
-/* Run the loop until `n` bytes have come (0: until the end). */
-static void
-await_bytes(size_t n)
-{
-	struct spout_timer *limit = spout_loop_call_later(loop, 5000, gave_up, NULL);
-
-	want_len = n;
-	if (!got_eof && (n == 0 || got_len < n))
-		CU_ASSERT_EQUAL(spout_loop_run(loop), 0);
-	if (CU_get_number_of_failures() == 0)
-		spout_loop_remove_timeout(limit);
-}
-
-static void
-run_for(uint64_t ms)
-{
-	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(loop, ms, stop, NULL));
-	want_len = 0;
-	CU_ASSERT_EQUAL(spout_loop_run(loop), 0);
-}
-
-static void
-end(void)
-{
-	spout_loop_remove_handler(client_handler);
-	client_handler = NULL;
-	close(client);
-	run_for(5);
-	spout__http_server_free(server);
-	run_for(5);
-	CU_ASSERT_EQUAL(spout__coroutines_alive(loop), 0);
-	spout_loop_free(loop);
-	spout__buffer_trim();
-}
-
-/* One conversation: send, wait for the end of the connection, leave the answer in got[]. */
-static void
-talk(const char *bytes)
-{
-	begin();
-	say_text(bytes);
-	await_bytes(0);
-	end();
-}
-
-static unsigned
-count(const char *needle)
-{
-	unsigned n = 0;
-	const char *at = got;
-
-	while ((at = strstr(at, needle)) != NULL) {
-		n++;
-		at += strlen(needle);
-	}
-	return n;
-}
-
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-#define GET_CLOSE(path) "GET " path " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-#define STARTS(text) CU_ASSERT_EQUAL(strncmp(got, (text), strlen(text)), 0)
-#define HAS(text) CU_ASSERT_PTR_NOT_NULL(strstr(got, (text)))
-#define HAS_NOT(text) CU_ASSERT_PTR_NULL(strstr(got, (text)))
 
 /* --- tests -------------------------------------------------------------------------------------- */
 
@@ -475,7 +253,7 @@ a_slow_reader_suspends_the_writer(void)
 	say_text(GET_CLOSE("/big"));
 	run_for(30);
 	CU_ASSERT_EQUAL(spout__coroutines_alive(loop), 1);
-	client_handler = spout_loop_add_handler(loop, client, SPOUT_READ, on_client, NULL);
+	client_listen();
 	await_bytes(0);
 	CU_ASSERT_TRUE(got_len > 3000000);
 	CU_ASSERT_STRING_EQUAL(got + got_len - 7, "\r\n0\r\n\r\n");
@@ -787,6 +565,7 @@ main(int argc, char **argv)
 {
 	const struct unit_suite suites[] = { { "http", http_tests }, { NULL, NULL } };
 
+	http_routes = routes;
 	spout__http_options_init(&options);
 	return unit_run(argc, argv, suites);
 }
