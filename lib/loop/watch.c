@@ -45,11 +45,12 @@ handler_add(struct spout_fd_handler *handler, int fd, unsigned events)
 		what |= EV_WRITE;
 	if (events & SPOUT_CLOSED)
 		what |= EV_CLOSED;
-	handler->events = events;
+	handler->events = 0;
 	errno = 0;
 	if (event_assign(&handler->event, spout_loop_event_base(handler->loop), fd, what,
 	        on_fd_event, handler) < 0 || event_add(&handler->event, NULL) < 0)
 		return errno ? -errno : -EINVAL;
+	handler->events = events;
 	return 0;
 }
 
