@@ -26,7 +26,6 @@
 #define LINGER_MS 5000u
 #define DRAIN_LINGER_MS 1000u /* the same while the server stops */
 #define LINGER_MAX_BYTES (64u << 20)
-#define RATE_GRACE_MS 5000u
 
 /* --- state and deadline ----------------------------------------------------------------- */
 
@@ -39,6 +38,24 @@ spout__conn_set_deadline(struct spout__http_conn *conn, uint64_t ms)
 	if (ms != 0 && (!spout__timer_pending(&conn->timer) ||
 	        conn->timer.at_ms > conn->deadline_ms))
 		spout__timer_start_at(loop, &conn->timer, conn->deadline_ms);
+}
+
+void
+spout__conn_watch_output(struct spout__http_conn *conn)
+{
+	bool unsent = spout__stream_unsent(&conn->stream) > 0;
+
+	spout__conn_set_deadline(
+	    conn, unsent ? conn->server->options.write_timeout_ms : 0);
+}
+
+/* A client that does not take the last response is not one that thinks of its next. */
+static uint64_t
+idle_ms(const struct spout__http_conn *conn)
+{
+	return spout__stream_unsent(&conn->stream) > 0 ?
+	    conn->server->options.write_timeout_ms :
+	    conn->server->options.idle_timeout_ms;
 }
 
 static uint64_t
@@ -61,7 +78,9 @@ conn_set_state(struct spout__http_conn *conn, enum spout__conn_state state)
 	case SPOUT__CONN_IDLE:
 		spout__list_remove(&conn->link);
 		spout__list_push(&server->idle, &conn->link);
-		spout__conn_set_deadline(conn, options->idle_timeout_ms);
+		spout__conn_set_deadline(conn, idle_ms(conn));
+		if (server->draining)
+			spout__server_idle_in_drain(server);
 		return;
 	case SPOUT__CONN_HEAD:
 		spout__conn_set_deadline(conn, options->head_timeout_ms);
@@ -230,6 +249,17 @@ conn_start_exchange(struct spout__http_conn *conn, const char *data, size_t len)
 		conn_set_state(conn, SPOUT__CONN_BODY);
 }
 
+/* Skip empty lines before a head: not more than are allowed, in however many pieces. */
+static size_t
+conn_skip_empty(struct spout__http_conn *conn, const char *data, size_t len)
+{
+	size_t left = SPOUT__HTTP_MAX_EMPTY - conn->empty_bytes;
+	size_t skipped = spout__http_skip_empty(data, len < left ? len : left);
+
+	conn->empty_bytes += (unsigned char)skipped;
+	return skipped;
+}
+
 /* Look for a head; start its exchange. Returns how many bytes were used. */
 static size_t
 conn_take_head(struct spout__http_conn *conn, const char *data, size_t len)
@@ -238,9 +268,12 @@ conn_take_head(struct spout__http_conn *conn, const char *data, size_t len)
 	int n;
 
 	if (conn->find_from == 0)
-		skipped = spout__http_skip_empty(data, len);
-	if (len == skipped)
+		skipped = conn_skip_empty(conn, data, len);
+	if (len == skipped) {
+		if (conn->state == SPOUT__CONN_HEAD)
+			conn_set_state(conn, SPOUT__CONN_IDLE);
 		return skipped;
+	}
 	n = spout__http_head_find(data + skipped, len - skipped, &conn->find_from,
 	    &conn->server->options.limits);
 	if (n < 0) {
@@ -252,7 +285,7 @@ conn_take_head(struct spout__http_conn *conn, const char *data, size_t len)
 			conn_set_state(conn, SPOUT__CONN_HEAD);
 		return skipped;
 	}
-	conn->find_from = 0;
+	conn->find_from = conn->empty_bytes = 0;
 	conn_start_exchange(conn, data + skipped, (size_t)n);
 	return skipped + (size_t)n;
 }
@@ -415,7 +448,7 @@ spout__conn_exchange_done(struct spout__http_conn *conn, bool cut)
 		return;
 	}
 	conn->ex = NULL;
-	if (!worth_draining(ex))
+	if (ex->close_after || !worth_draining(ex))
 		conn->close_after = true;
 	if (conn->close_after) {
 		conn->close_clean = body_done && conn->in.len == 0 && !ex->head->keep_alive;
@@ -469,8 +502,7 @@ on_streamed_body(struct spout__http_conn *conn, const char *data, size_t len)
 		spout__conn_close(conn);
 		return;
 	}
-	if (ex->reader != NULL)
-		spout__waker_wake(ex->reader);
+	spout__exchange_wake(&ex->readers);
 	spout__conn_update_reading(conn);
 }
 
@@ -478,11 +510,15 @@ bool
 spout__conn_body_too_slow(const struct spout__http_conn *conn,
     const struct spout__http_exchange *ex)
 {
-	/* A body that trickles is a client that holds a place for nothing. */
-	uint64_t spent = spout_loop_now_ms(conn->stream.loop) - ex->body_began_ms;
-	uint64_t rate = conn->server->options.min_body_rate;
+	/* A body that trickles is a client that holds a place for nothing; but the time that
+	 * the handler takes between two reads is not the client's. */
+	uint64_t spent = ex->plan.stream_body ?
+	    ex->body_waited_ms :
+	    spout_loop_now_ms(conn->stream.loop) - ex->body_began_ms;
+	const struct spout__http_options *options = &conn->server->options;
+	uint64_t rate = options->min_body_rate;
 
-	return rate > 0 && spent > RATE_GRACE_MS && ex->body.total < rate * spent / 1000;
+	return rate > 0 && spent > options->min_body_grace_ms && ex->body.total < rate * spent / 1000;
 }
 
 static void
@@ -500,8 +536,8 @@ on_data(struct spout__stream *stream, const char *data, size_t len)
 		on_streamed_body(conn, data, len);
 		return;
 	}
-	if (conn->state == SPOUT__CONN_BODY || conn->state == SPOUT__CONN_DRAINING) {
-		if (conn->ex != NULL && spout__conn_body_too_slow(conn, conn->ex)) {
+	if (conn->state == SPOUT__CONN_BODY) {
+		if (spout__conn_body_too_slow(conn, conn->ex)) {
 			spout__count(SPOUT__C_CONN_TIMEOUTS, 1);
 			conn_fault(conn, SPOUT__FAULT_BODY_TIMEOUT);
 			return;
@@ -528,8 +564,8 @@ on_eof(struct spout__stream *stream)
 	struct spout__http_conn *conn = conn_of(stream);
 
 	if (conn->state == SPOUT__CONN_RUNNING) {
-		if (conn->ex->reader != NULL)
-			spout__waker_wake(conn->ex->reader);
+		if (!spout__list_empty(&conn->ex->readers))
+			spout__exchange_wake(&conn->ex->readers);
 		else if (!conn->ex->plan.half_close && !request_is_buffered(conn))
 			spout__conn_close(conn);
 		return;
@@ -571,13 +607,13 @@ on_sent(struct spout__stream *stream)
 		conn_linger(conn);
 		return;
 	}
-	if (unsent > 0 && conn->state == SPOUT__CONN_RUNNING)
-		spout__conn_set_deadline(conn, conn->server->options.write_timeout_ms);
-	else if (conn->state == SPOUT__CONN_RUNNING)
-		spout__conn_set_deadline(conn, 0);
-	if (conn->ex != NULL && conn->ex->writer != NULL &&
-	    unsent <= SPOUT__CONN_UNSENT_HIGH / 2)
-		spout__waker_wake(conn->ex->writer);
+	/* While a body is awaited, that is what has a deadline. */
+	if (conn->state == SPOUT__CONN_RUNNING && spout__list_empty(&conn->ex->readers))
+		spout__conn_watch_output(conn);
+	else if (conn->state == SPOUT__CONN_IDLE)
+		spout__conn_set_deadline(conn, idle_ms(conn));
+	if (conn->ex != NULL && unsent <= SPOUT__CONN_UNSENT_HIGH / 2)
+		spout__exchange_wake(&conn->ex->writers);
 	if (conn->in.len > 0 && conn_can_start(conn) && !conn->processing)
 		spout__loop_ready(stream->loop, &conn->ready);
 }
@@ -599,21 +635,25 @@ conn_timed_out(struct spout__http_conn *conn)
 		conn_fault(conn, SPOUT__FAULT_BODY_TIMEOUT);
 		break;
 	case SPOUT__CONN_RUNNING:
-		if (conn->ex->reader != NULL) {
+		if (!spout__list_empty(&conn->ex->readers)) {
 			conn->ex->fault = SPOUT__FAULT_BODY_TIMEOUT;
-			spout__waker_wake(conn->ex->reader);
+			spout__exchange_wake(&conn->ex->readers);
 			break;
 		}
 		spout__conn_close(conn); /* the client does not take what we write */
 		break;
 	case SPOUT__CONN_IDLE:
-		if (spout__stream_unsent(&conn->stream) == 0) {
+		if (spout__stream_unsent(&conn->stream) > 0)
+			spout__conn_close(conn);
+		else if (spout__conn_expects_nothing(conn))
 			conn_linger(conn);
-			break;
-		}
-		spout__conn_close(conn);
+		else /* a request came while the loop was busy */
+			spout__conn_set_deadline(
+			    conn, conn->server->options.head_timeout_ms);
 		break;
 	case SPOUT__CONN_DRAINING:
+		conn_linger(conn); /* the response may still be on its way */
+		break;
 	case SPOUT__CONN_LINGERING:
 	case SPOUT__CONN_CLOSED:
 		spout__conn_close(conn);

@@ -59,6 +59,7 @@ struct spout__http_conn {
 	size_t find_from;                /* how far the head has been searched */
 	struct spout__http_body drain;   /* DRAINING: the body being dropped */
 	unsigned char state;
+	unsigned char empty_bytes; /* of empty lines skipped before this head */
 	bool processing;  /* conn_process() is on the stack */
 	bool run_pending; /* start the handler when the bytes at hand are stored */
 	bool close_after; /* no request after this one */
@@ -66,6 +67,15 @@ struct spout__http_conn {
 	bool fin_sent;
 	uint32_t lingered; /* bytes dropped while lingering */
 	union spout__peer peer;
+};
+
+/*
+ * A wait for the client, by the handler's coroutine or a child of it. On its stack; the
+ * exchange lives longer, for a child pins the scope that it lives in.
+ */
+struct spout__http_wait {
+	struct spout__waker waker;
+	struct spout__list link; /* in ex->readers or ex->writers */
 };
 
 struct spout__http_exchange {
@@ -79,7 +89,7 @@ struct spout__http_exchange {
 	/* Request body. */
 	enum spout__http_fault fault;  /* what went wrong with it */
 	bool continue_sent, body_read_began;
-	struct spout__waker *reader, *writer; /* the coroutine, when it waits for either */
+	uint64_t body_waited_ms;       /* for pieces of a streamed one */
 
 	/* Response. */
 	bool head_sent, chunked, finished, close_after;
@@ -91,6 +101,7 @@ struct spout__http_exchange {
 	uint64_t sent_body;
 
 	/* Set one by one when it is made; what stands above is cleared. */
+	struct spout__list readers, writers; /* who waits for body bytes, or to write more */
 	struct spout__http_plan plan;
 	struct spout__http_body body;
 	uint64_t body_began_ms;
@@ -136,6 +147,8 @@ void spout__conn_close(struct spout__http_conn *conn);
 void spout__conn_exchange_done(struct spout__http_conn *conn, bool cut);
 /** Move the deadline `ms` from now (0: none). */
 void spout__conn_set_deadline(struct spout__http_conn *conn, uint64_t ms);
+/** A handler runs and does not wait for the client: the deadline is that of its output. */
+void spout__conn_watch_output(struct spout__http_conn *conn);
 /** Read more or less, as the buffer and the state allow. */
 void spout__conn_update_reading(struct spout__http_conn *conn);
 /** Is an idle connection without an answer to send and without a request to read? */
@@ -152,6 +165,8 @@ bool spout__conn_may_keep(const struct spout__http_conn *conn);
 
 /** A connection is gone: accept again, or report the end of draining. */
 void spout__server_conn_gone(struct spout__http_server *server);
+/** A connection is idle although the server stops: close it when its time has come. */
+void spout__server_idle_in_drain(struct spout__http_server *server);
 /** A handler has ended, or was never started: it does not refer to the server any more. */
 void spout__server_exchange_gone(struct spout__http_server *server);
 
@@ -167,6 +182,9 @@ void spout__exchange_run(struct spout__http_exchange *ex);
 void spout__exchange_drop(struct spout__http_exchange *ex);
 /** The connection is gone: cancel the handler. */
 void spout__exchange_detach(struct spout__http_exchange *ex);
+/** Wait on one of the lists of `ex`, for spout__exchange_wake(). */
+void spout__exchange_wait(struct spout__list *list, const char *what);
+void spout__exchange_wake(struct spout__list *list);
 /** Send "100 Continue" if the client waits for it. */
 void spout__exchange_continue(struct spout__http_exchange *ex);
 

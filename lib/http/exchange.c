@@ -42,7 +42,6 @@ ex_exit(struct spout_coroutine *co, const struct spout__outcome *outcome)
 	const struct spout__http_delegate *delegate = &ex->server->delegate;
 	bool whole = false;
 
-	ex->reader = ex->writer = NULL;
 	delegate->on_exit(delegate->ctx, ex, outcome, ex->conn == NULL);
 	if (ex->conn != NULL)
 		whole = spout__response_finish(ex, outcome->error != 0);
@@ -131,6 +130,8 @@ spout__exchange_new(struct spout__http_conn *conn, const char *data, size_t len,
 	ex->conn = conn;
 	ex->server = server;
 	ex->co = co;
+	spout__list_init(&ex->readers);
+	spout__list_init(&ex->writers);
 	r = spout__http_head_parse(copy, len, &server->options.limits, &server->head);
 	if (r < 0) {
 		*ret_fault = (enum spout__http_fault)-r;
@@ -178,10 +179,44 @@ void
 spout__exchange_detach(struct spout__http_exchange *ex)
 {
 	ex->conn = NULL;
-	if (spout__coroutine_started(ex->co))
-		spout__coroutine_cancel(ex->co, -ECANCELED, "the client is gone");
-	else
+	if (!spout__coroutine_started(ex->co)) {
 		spout__exchange_drop(ex);
+		return;
+	}
+	spout__coroutine_cancel(ex->co, -ECANCELED, "the client is gone");
+	/* Being cancelled does not wake who is shielded. */
+	spout__exchange_wake(&ex->readers);
+	spout__exchange_wake(&ex->writers);
+}
+
+/* --- waiting for the client --------------------------------------------------------------- */
+
+static void
+wait_detach(struct spout__waker *waker)
+{
+	spout__list_remove(
+	    &spout__container_of(waker, struct spout__http_wait, waker)->link);
+}
+
+void
+spout__exchange_wait(struct spout__list *list, const char *what)
+{
+	/* Whichever runs: the handler may have left reading or writing to a child. */
+	struct spout__http_wait wait = { .waker = { .co = spout__co_must(what),
+		.detach = wait_detach } };
+
+	spout__list_push(list, &wait.link);
+	spout__wait(&wait.waker, what);
+}
+
+void
+spout__exchange_wake(struct spout__list *list)
+{
+	struct spout__list *node;
+
+	spout__list_for_each(node, list)
+		spout__waker_wake(
+		    &spout__container_of(node, struct spout__http_wait, link)->waker);
 }
 
 /* --- the request body ------------------------------------------------------------------- */
@@ -192,7 +227,7 @@ spout__exchange_continue(struct spout__http_exchange *ex)
 	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
 	if (!ex->head->expect_continue || ex->continue_sent || ex->head_sent ||
-	    ex->conn->in.len > 0)
+	    ex->body.total > 0)
 		return;
 	ex->continue_sent = true;
 	if (spout__stream_write(&ex->conn->stream, text, sizeof(text) - 1) == 0)
@@ -207,26 +242,19 @@ spout__http_body_buffered(const struct spout__http_exchange *ex)
 	return spout_slice_of(spout__buffer_at(&ex->body_in), ex->body_in.len);
 }
 
-static void
-reader_detach(struct spout__waker *waker)
-{
-	struct spout__http_exchange *ex = spout__coroutine_arg(waker->co);
-
-	ex->reader = NULL;
-}
-
 /* Suspend until more of the body has arrived, or will not. */
 static void
 wait_for_body(struct spout__http_exchange *ex)
 {
-	struct spout__waker waker = { .co = ex->co, .detach = reader_detach };
+	uint64_t began_ms = spout_loop_now_ms(ex->server->loop);
 
-	ex->reader = &waker;
+	if (!spout__list_empty(&ex->readers))
+		spout__co_leave(-EINVAL, 0, "two coroutines read the same request body");
+	spout__conn_set_deadline(ex->conn, ex->plan.body_timeout_ms);
+	spout__exchange_wait(&ex->readers, "the request body");
+	ex->body_waited_ms += spout_loop_now_ms(ex->server->loop) - began_ms;
 	if (ex->conn != NULL)
-		spout__conn_set_deadline(ex->conn, ex->plan.body_timeout_ms);
-	spout__wait(&waker, "the request body");
-	if (ex->conn != NULL)
-		spout__conn_set_deadline(ex->conn, 0);
+		spout__conn_watch_output(ex->conn);
 }
 
 /* Decode what has arrived into body_in. Returns 0 or -fault. */
@@ -279,7 +307,7 @@ spout__http_body_read(struct spout__http_exchange *ex)
 	ex->body_read_began = true;
 	for (;;) {
 		if (ex->conn == NULL)
-			spout__co_leave(-EPIPE, 0, "the client is gone");
+			spout__co_leave(-ECANCELED, 0, "the client is gone");
 		if (ex->fault == SPOUT__FAULT_NONE && !spout__http_body_done(&ex->body)) {
 			r = take_arrived(ex);
 			if (r < 0)
@@ -287,6 +315,8 @@ spout__http_body_read(struct spout__http_exchange *ex)
 			else if (ex->body_in.len > 0)
 				return spout_slice_of(spout__buffer_at(&ex->body_in),
 				    ex->body_in.len);
+			if (ex->conn == NULL)
+				continue; /* failed when reading went on */
 		}
 		if (ex->fault == SPOUT__FAULT_NONE && !spout__http_body_done(&ex->body) &&
 		    spout__conn_body_too_slow(ex->conn, ex))

@@ -69,10 +69,11 @@ struct spout__http_limits {
 int spout__http_head_find(
     const char *data, size_t len, size_t *from, const struct spout__http_limits *limits);
 /**
- * How many bytes of leading CRLF (at most two, RFC 9112 2.2) to skip. Ask with all bytes
- * since the end of the previous request; until one stands behind the empty lines, keep
- * them and ask again, or a client could send empty lines for ever.
+ * How many bytes of leading CRLF (at most two, RFC 9112 2.2) to skip. Whoever skips them
+ * before the rest has come counts them, SPOUT__HTTP_MAX_EMPTY bytes before one request, or
+ * a client could send empty lines for ever.
  */
+#define SPOUT__HTTP_MAX_EMPTY 4u
 size_t spout__http_skip_empty(const char *data, size_t len);
 /**
  * Parse a complete head of `len` bytes, as found by spout__http_head_find(): the limits

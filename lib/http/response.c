@@ -116,6 +116,8 @@ set_promise(struct spout__http_exchange *ex, struct spout_slice value)
 			return -EINVAL;
 		n = n * 10 + (value.data[i] - '0');
 	}
+	if ((uint64_t)n < ex->written)
+		return -EINVAL; /* what goes beyond it would be taken for the next response */
 	ex->promised = n;
 	return 0;
 }
@@ -347,14 +349,6 @@ send_head(struct spout__http_exchange *ex, int64_t length, struct spout_slice bo
 
 /* --- the body --------------------------------------------------------------------------------- */
 
-static void
-writer_detach(struct spout__waker *waker)
-{
-	struct spout__http_exchange *ex = spout__coroutine_arg(waker->co);
-
-	ex->writer = NULL;
-}
-
 /* Suspend while the client takes less than we send. Returns 0 or -EPIPE. */
 static int
 wait_writable(struct spout__http_exchange *ex)
@@ -364,11 +358,8 @@ wait_writable(struct spout__http_exchange *ex)
 		spout__stream_flush(&ex->conn->stream);
 	while (ex->conn != NULL &&
 	    spout__stream_unsent(&ex->conn->stream) > SPOUT__CONN_UNSENT_HIGH) {
-		struct spout__waker waker = { .co = ex->co, .detach = writer_detach };
-
-		ex->writer = &waker;
-		spout__conn_set_deadline(ex->conn, ex->server->options.write_timeout_ms);
-		spout__wait(&waker, "a slow client");
+		spout__conn_watch_output(ex->conn);
+		spout__exchange_wait(&ex->writers, "a slow client");
 	}
 	return ex->conn != NULL ? 0 : -EPIPE;
 }

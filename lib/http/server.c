@@ -22,6 +22,7 @@ spout__http_options_init(struct spout__http_options *options)
 		.idle_timeout_ms = 75000,
 		.body_timeout_ms = 30000,
 		.min_body_rate = 240,
+		.min_body_grace_ms = 5000,
 		.write_timeout_ms = 30000,
 		.request_timeout_ms = 30000,
 		.max_body_bytes = 1u << 20,
@@ -157,6 +158,14 @@ on_drain_timer(struct spout__timer *timer)
 	if (!spout__list_empty(&server->idle))
 		spout__timer_start_at(server->loop, timer,
 		    spout__loop_after_ms(server->loop, 50));
+}
+
+void
+spout__server_idle_in_drain(struct spout__http_server *server)
+{
+	if (!spout__timer_pending(&server->drain_timer))
+		spout__timer_start_at(server->loop, &server->drain_timer,
+		    spout__loop_after_ms(server->loop, server->options.drain_idle_ms));
 }
 
 void

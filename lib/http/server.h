@@ -67,7 +67,8 @@ struct spout__http_options {
 	uint64_t head_timeout_ms;   /* from the first byte of a head to its end [10 s] */
 	uint64_t idle_timeout_ms;   /* keep-alive, between requests [75 s] */
 	uint64_t body_timeout_ms;   /* between two reads of a body that make progress [30 s] */
-	uint64_t min_body_rate;     /* bytes per second, averaged from 5 s on; 0: off [240] */
+	uint64_t min_body_rate;     /* bytes per second of waiting for them; 0: off [240] */
+	uint64_t min_body_grace_ms; /* not looked at before so much waiting [5 s] */
 	uint64_t write_timeout_ms;  /* between two writes that make progress [30 s] */
 	uint64_t request_timeout_ms; /* default deadline of a request [30 s] */
 	uint64_t max_body_bytes;    /* [1 MiB] */
