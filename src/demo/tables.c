@@ -34,8 +34,8 @@ static const char *const fortunes[] = {
 	"A list is only as strong as its weakest link. — Donald Knuth",
 	"Feature: A bug with seniority.",
 	"Computers make very fast, very accurate mistakes.",
-	"<script>alert(\"This should not be displayed in a browser alert box.\");"
-	"</script>",
+	("<script>alert(\"This should not be displayed in a browser alert box.\");"
+	 "</script>"),
 	"フレームワークのベンチマーク",
 };
 

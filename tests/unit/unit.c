@@ -95,6 +95,22 @@ remember(void)
 	return 0;
 }
 
+/* What each open descriptor is, for the log. */
+static void
+print_descriptors(void)
+{
+	char path[64], what[256];
+	ssize_t n;
+	int fd;
+
+	for (fd = 0; fd < 1024; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		n = readlink(path, what, sizeof(what));
+		if (n > 0)
+			fprintf(stderr, "%d is %.*s\n", fd, (int)n, what);
+	}
+}
+
 static void
 leaves_no_descriptor_thread_or_process_behind(void)
 {
@@ -113,6 +129,8 @@ leaves_no_descriptor_thread_or_process_behind(void)
 	if (fds != fds_before || threads != threads_before || children > children_before)
 		fprintf(stderr, "descriptors %u -> %u, threads %u -> %u, processes %u -> %u\n",
 		    fds_before, fds, threads_before, threads, children_before, children);
+	if (fds != fds_before)
+		print_descriptors();
 	CU_ASSERT_EQUAL(fds, fds_before);
 	CU_ASSERT_EQUAL(threads, threads_before);
 	CU_ASSERT(children <= children_before);
