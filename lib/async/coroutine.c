@@ -201,6 +201,20 @@ leave_cancelled(struct spout_coroutine *co)
 	leave(co, &outcome);
 }
 
+/*
+ * The function has returned while jobs still run: one of them may be writing into what was
+ * its frame. Leave from below it.
+ */
+static void SPOUT_NORETURN
+leave_below(struct spout_coroutine *co, const struct spout__outcome *outcome)
+{
+	size_t room = (size_t)((char *)co->stack - co->stack->low) / 4;
+	char *frame_of_the_function = __builtin_alloca(room < 65536 ? room : 65536);
+
+	__asm__ volatile("" : : "r"(frame_of_the_function) : "memory");
+	leave(co, outcome);
+}
+
 static void
 co_main(void *arg)
 {
@@ -211,6 +225,8 @@ co_main(void *arg)
 	if (co->cancel_error != 0)
 		leave_cancelled(co); /* before it ever ran */
 	co->options.fn(co->options.arg);
+	if (co->scope.pins > 0)
+		leave_below(co, &returned);
 	leave(co, &returned);
 }
 

@@ -603,6 +603,51 @@ running_a_job_outside_a_coroutine_aborts(void)
 	unit_assert_aborts(in_child_no_coroutine, "outside a coroutine");
 }
 
+/* Scribbles into a frame that is gone, until it has been told to stop and a while more. */
+static int
+late_scribble_job(void *arg)
+{
+	volatile unsigned char *bytes = arg;
+	int i, after = 0;
+
+	for (i = 0; after < TRIAL_WRITES / 10; i++) {
+		bytes[i % TRIAL_BYTES] = 0x5a;
+		if (spout_job_cancelled())
+			after++;
+	}
+	return 0;
+}
+
+static void
+returns_at_once(void *arg)
+{
+	unsigned char bytes[TRIAL_BYTES];
+
+	(void)arg;
+	spout_run_on_async(shared_pool, late_scribble_job, bytes);
+	while (stats_of(shared_pool).running == 0)
+		spout_yield();
+}
+
+static void
+return_before_job(void *arg)
+{
+	int i, errors = 0;
+
+	(void)arg;
+	shared_pool = spout_pool_new("scribblers", .min_threads = 1);
+	for (i = 0; i < (int)unit_scaled(TRIALS / 10); i++)
+		errors += spout_try_scope_run(returns_at_once, NULL) != 0;
+	CU_ASSERT_EQUAL(errors, 0);
+	CU_ASSERT_EQUAL(spout_pool_close(shared_pool, 5000), 0);
+}
+
+static void
+returning_before_a_running_job_leaves_from_below_it(void)
+{
+	run_test_whole(return_before_job);
+}
+
 static const struct unit_test executor_tests[] = {
 	UNIT_TEST(run_returns_the_number_of_the_job),
 	UNIT_TEST(try_run_returns_the_error_and_names_the_job),
@@ -616,6 +661,7 @@ static const struct unit_test executor_tests[] = {
 	UNIT_TEST(cancelling_a_running_job_sets_its_flag_only),
 	UNIT_TEST(cancel_hook_is_called_for_a_running_job_only),
 	UNIT_TEST(running_job_pins_the_stack_of_its_cancelled_coroutine),
+	UNIT_TEST(returning_before_a_running_job_leaves_from_below_it),
 	UNIT_TEST(shielded_job_runs_although_the_deadline_has_passed),
 	UNIT_TEST(ending_scope_drops_queued_jobs_and_awaits_running_ones),
 	UNIT_TEST(waiting_in_a_job_aborts_with_its_name),

@@ -10,7 +10,9 @@
  *
  * A running job pins the scope that started it: stack, memory and clean-ups of an ended
  * coroutine wait until the job has returned, so an argument on the coroutine's stack is
- * safe. Jobs still queued are dropped unrun when their scope ends or their deadline
+ * safe when the coroutine fails or is cancelled. (A function that returns gives up its own
+ * variables, as in any C: what an _async job uses lies in the scope, or in a function that
+ * waits for it.) Jobs still queued are dropped unrun when their scope ends or their deadline
  * passes.
  */
 #ifndef SPOUT_EXECUTOR_H
@@ -84,8 +86,8 @@ SPOUT_API SPOUT_MUST_CHECK int spout_try_run_on_at(struct spout_pool *pool,
     spout_job_fn fn, void *arg, const char *name);
 /**
  * Start fn(arg) on a pool; the future belongs to the running scope. Its result is in
- * spout_future_int(). `arg` is borrowed until the job has run: keep it in the scope or
- * on the coroutine's stack.
+ * spout_future_int(). `arg` is borrowed until the job has run: keep it in the scope
+ * (spout_alloc), or in a function that awaits the future before it returns.
  */
 SPOUT_API struct spout_future *spout_run_on_async_at(struct spout_pool *pool,
     spout_job_fn fn, void *arg, const char *name);
