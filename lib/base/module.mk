@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 lib_libspout_all_la_SOURCES += \
+	%D%/address.c %D%/address.h \
 	%D%/arena.c %D%/arena.h \
 	%D%/buffer.c %D%/buffer.h \
 	%D%/clock.c %D%/clock.h \

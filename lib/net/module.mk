@@ -1,4 +1,10 @@
 # SPDX-License-Identifier: MIT
 lib_libspout_all_la_SOURCES += \
 	%D%/accept.c %D%/accept.h \
-	%D%/stream.c %D%/stream.h
+	%D%/connect.c \
+	%D%/costream.c %D%/costream.h \
+	%D%/costream_read.c \
+	%D%/resolve.c %D%/resolve.h \
+	%D%/stream.c %D%/stream.h \
+	%D%/tcp_server.c
+spoutinclude_HEADERS += lib/include/spout/stream.h lib/include/spout/tcp.h

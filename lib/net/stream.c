@@ -59,7 +59,7 @@ rearm(struct spout__stream *stream)
 		return;
 	if (stream->reading && !stream->eof)
 		events |= SPOUT_READ;
-	else if (!stream->eof && !stream->closing)
+	else if (!stream->eof && !stream->closing && !stream->pipe)
 		events |= SPOUT_CLOSED;
 	if (stream->blocked)
 		events |= SPOUT_WRITE;
@@ -129,8 +129,8 @@ on_turn_end(struct spout__ready *ready)
 	spout__stream_flush(spout__container_of(ready, struct spout__stream, flush));
 }
 
-int
-spout__stream_init(struct spout__stream *stream, struct spout_loop *loop, int fd,
+static void
+set_up(struct spout__stream *stream, struct spout_loop *loop, int fd,
     const struct spout__stream_ops *ops, size_t max_unsent)
 {
 	memset(stream, 0, sizeof(*stream));
@@ -140,7 +140,24 @@ spout__stream_init(struct spout__stream *stream, struct spout_loop *loop, int fd
 	stream->reading = true;
 	spout__buffer_init(&stream->out, max_unsent);
 	spout__ready_init(&stream->flush, on_turn_end);
+}
+
+int
+spout__stream_init(struct spout__stream *stream, struct spout_loop *loop, int fd,
+    const struct spout__stream_ops *ops, size_t max_unsent)
+{
+	set_up(stream, loop, fd, ops, max_unsent);
 	return arm(stream, SPOUT_READ);
+}
+
+int
+spout__stream_init_pipe(struct spout__stream *stream, struct spout_loop *loop, int fd,
+    bool readable, const struct spout__stream_ops *ops, size_t max_unsent)
+{
+	set_up(stream, loop, fd, ops, max_unsent);
+	stream->pipe = true;
+	stream->eof = !readable;
+	return readable ? arm(stream, SPOUT_READ) : 0;
 }
 
 void
@@ -189,7 +206,11 @@ spout__stream_flush(struct spout__stream *stream)
 
 	if (stream->fd < 0 || stream->failed || stream->out.len == 0)
 		return;
-	n = send(stream->fd, spout__buffer_at(&stream->out), stream->out.len, MSG_NOSIGNAL);
+	if (stream->pipe)
+		n = write(stream->fd, spout__buffer_at(&stream->out), stream->out.len);
+	else
+		n = send(stream->fd, spout__buffer_at(&stream->out), stream->out.len,
+		    MSG_NOSIGNAL);
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
 		fail(stream, -errno);
 		return;
@@ -209,7 +230,11 @@ spout__stream_flush(struct spout__stream *stream)
 void
 spout__stream_shutdown(struct spout__stream *stream)
 {
-	if (stream->fd >= 0)
+	if (stream->fd < 0)
+		return;
+	if (stream->pipe)
+		spout__stream_close(stream);
+	else
 		shutdown(stream->fd, SHUT_WR);
 }
 

@@ -8,6 +8,9 @@
  * only the end of input is watched for. Writing: bytes queue up and leave in one write at
  * the end of the turn; what the kernel does not take waits for writability.
  *
+ * A pipe works the same, but for closing: nobody tells that the other end is gone before a
+ * read or a write finds out.
+ *
  * A callback may close the stream; the owner's memory must stay until the turn has ended
  * (spout__loop_defer_free).
  */
@@ -43,6 +46,7 @@ struct spout__stream {
 	struct spout__ready flush;
 	int fd;               /* -1: closed */
 	unsigned char events; /* what the event is armed for: SPOUT_READ … */
+	bool pipe;            /* no socket: write() instead of send() */
 	bool reading;         /* the owner wants data */
 	bool blocked;         /* the kernel took less than was offered */
 	bool eof;             /* the peer sends no more, all is read */
@@ -54,6 +58,9 @@ struct spout__stream {
  * Starts with reading on. Returns 0 or -errno (the descriptor stays the caller's). */
 int spout__stream_init(struct spout__stream *stream, struct spout_loop *loop, int fd,
     const struct spout__stream_ops *ops, size_t max_unsent);
+/** The same for one end of a pipe, which can be read, or else be written. */
+int spout__stream_init_pipe(struct spout__stream *stream, struct spout_loop *loop, int fd,
+    bool readable, const struct spout__stream_ops *ops, size_t max_unsent);
 /** Ask for data, or only for the end of input. */
 void spout__stream_set_reading(struct spout__stream *stream, bool on);
 /** Queue a copy of the bytes. 0, -EPIPE, -EMSGSIZE (queue full) or -ENOMEM. */
@@ -63,7 +70,7 @@ char *spout__stream_reserve(struct spout__stream *stream, size_t n);
 void spout__stream_commit(struct spout__stream *stream, size_t n);
 /** Write what can be written now. */
 void spout__stream_flush(struct spout__stream *stream);
-/** Send FIN; the queue must be empty. */
+/** Send FIN; the queue must be empty. A pipe is closed. */
 void spout__stream_shutdown(struct spout__stream *stream);
 /** Stop watching, close the descriptor, drop the queue. */
 void spout__stream_close(struct spout__stream *stream);

@@ -19,32 +19,15 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/address.h"
+
 #define SPOUT__LISTEN_BACKLOG 4096
-#define SPOUT__LISTEN_TEXT 160
-#define SPOUT__WHY 320 /* room for a reason of failure */
 
 enum spout__listen_mode {
 	SPOUT__LISTEN_REUSEPORT,
 	SPOUT__LISTEN_SHARED,
 	SPOUT__LISTEN_PORTS,
 };
-
-/** Where to listen, parsed. */
-struct spout__listen_address {
-	struct sockaddr_storage addr;
-	socklen_t len;
-};
-
-/**
- * Parse `ADDR:PORT`, `[v6]:PORT`, `*:PORT` (all IPv4), `PORT` (on 127.0.0.1),
- * `localhost:PORT` or `unix:PATH`. Addresses are numeric; port 0 lets the kernel choose.
- * Returns 0, or -EINVAL with the reason in `ret_why`.
- */
-int spout__listen_parse(const char *text, struct spout__listen_address *ret_address,
-    char ret_why[SPOUT__WHY]);
-/** The address as text: `127.0.0.1:80`, `[::1]:80`, `unix:/run/x`. */
-void spout__listen_print(const struct sockaddr_storage *addr, socklen_t len,
-    char ret_text[SPOUT__LISTEN_TEXT]);
 
 /** One thing to listen on; members that are 0 mean the default. */
 struct spout__listen_spec {

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 lib_libspout_all_la_SOURCES += \
-	%D%/address.c \
 	%D%/control.c %D%/control.h \
 	%D%/identity.c %D%/identity.h \
 	%D%/listeners.c %D%/listeners.h \

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
-noinst_PROGRAMS += src/examples/hello src/examples/users
+noinst_PROGRAMS += src/examples/hello src/examples/tcp_echo \
+	src/examples/users
 src_examples_hello_SOURCES = %D%/hello.c
 src_examples_hello_LDADD = lib/libspout.la
+src_examples_tcp_echo_SOURCES = %D%/tcp_echo.c
+src_examples_tcp_echo_LDADD = lib/libspout.la
 src_examples_users_SOURCES = %D%/users.c
 src_examples_users_LDADD = lib/libspout.la

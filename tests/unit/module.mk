@@ -128,6 +128,13 @@ check_PROGRAMS += tests/unit/test_web_parts
 tests_unit_test_web_parts_SOURCES = tests/unit/test_web_parts.c $(UNIT_SOURCES)
 tests_unit_test_web_parts_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_stream
+tests_unit_test_stream_SOURCES = tests/unit/test_stream.c $(CO_SOURCES)
+tests_unit_test_stream_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_tcp
+tests_unit_test_tcp_SOURCES = tests/unit/test_tcp.c $(CO_SOURCES)
+tests_unit_test_tcp_LDADD = $(UNIT_LIBS)
+
 # The linker puts tests/unit/torture.c between the library and what can fail.
 TORTURE_WRAP = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc \
 	-Wl,--wrap=realloc,--wrap=free,--wrap=strdup,--wrap=mmap,--wrap=munmap \

@@ -13,6 +13,8 @@
 #include <spout/option.h>
 #include <spout/queue.h>
 #include <spout/pg.h>
+#include <spout/stream.h>
+#include <spout/tcp.h>
 #include <spout/types.h>
 #include <spout/web.h>
 

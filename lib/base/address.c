@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Addresses to listen on, as text: see listeners.h. Resolves no names. */
+/* Addresses to listen on, as text: see address.h. Resolves no names. */
 #include "config.h"
+
+#include "base/address.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -8,8 +10,6 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/un.h>
-
-#include "supervisor/listeners.h"
 
 static int
 refuse(char ret_why[SPOUT__WHY], const char *text, const char *why)
