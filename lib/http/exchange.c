@@ -52,6 +52,9 @@ ex_exit(struct spout_coroutine *co, const struct spout__outcome *outcome)
 	if (ex->conn != NULL)
 		spout__conn_exchange_done(ex->conn, !whole);
 	ex->conn = NULL;
+	/* A child that is shielded is not woken by the end of its parent's scope. */
+	spout__exchange_wake(&ex->readers);
+	spout__exchange_wake(&ex->writers);
 	spout__server_exchange_gone(ex->server);
 }
 

@@ -34,7 +34,7 @@ struct spout__http_plan {
 	bool stream_body;       /* start after the head, read with spout__http_body_read() */
 	bool half_close;        /* end of input does not mean that the client is gone */
 	uint64_t max_body_bytes;
-	uint64_t timeout_ms;    /* deadline of the request, from the head on */
+	uint64_t timeout_ms;    /* deadline of the handler, from its start */
 	uint64_t body_timeout_ms;
 };
 

@@ -128,6 +128,13 @@ client_listen(void)
 }
 
 void
+client_ignore(void)
+{
+	spout_loop_remove_handler(client_handler);
+	client_handler = NULL;
+}
+
+void
 begin(void)
 {
 	const struct spout__http_delegate delegate = { on_head, on_exit_ex, on_finish,
@@ -184,8 +191,7 @@ run_for(uint64_t ms)
 void
 end(void)
 {
-	spout_loop_remove_handler(client_handler);
-	client_handler = NULL;
+	client_ignore();
 	close(client);
 	run_for(5);
 	spout__http_server_free(server);
@@ -207,12 +213,12 @@ talk(const char *bytes)
 unsigned
 count(const char *needle)
 {
+	/* Not strstr(): AddressSanitizer's looks at all of the text each time. */
+	const char *at, *end = got + got_len;
+	size_t len = strlen(needle);
 	unsigned n = 0;
-	const char *at = got;
 
-	while ((at = strstr(at, needle)) != NULL) {
-		n++;
-		at += strlen(needle);
-	}
+	for (at = got; at < end; at++)
+		n += *at == needle[0] && strncmp(at, needle, len) == 0;
 	return n;
 }

@@ -39,8 +39,9 @@ void write_text(struct spout__http_exchange *ex, const char *text);
 /** Start a server with one connection; end it, closing the connection before. */
 void begin(void);
 void end(void);
-/** Watch what the server sends (begin() does). */
+/** Watch what the server sends (begin() does), or do not. */
 void client_listen(void);
+void client_ignore(void);
 void say_text(const char *text);
 void say(const char *bytes, size_t len);
 /** Run the loop until `n` bytes have come (0: until the end). */

@@ -79,6 +79,23 @@ big_shielded(struct spout__http_exchange *ex, void *arg)
 }
 
 static void
+write_big_shielded_of(void *arg)
+{
+	spout_shield(write_big, *(struct spout__http_exchange **)arg);
+}
+
+static void
+leaves_shielded_child(struct spout__http_exchange *ex, void *arg)
+{
+	struct spout_group *group = spout_group_new();
+
+	(void)arg;
+	spout_group_spawn(
+	    group, write_big_shielded_of, &ex, sizeof(struct spout__http_exchange *));
+	spout_sleep(10);
+}
+
+static void
 echo_all(void *arg)
 {
 	struct spout_slice piece;
@@ -147,6 +164,7 @@ static const struct http_route routes[] = {
 	{ "/big-by-child", big_by_child, false, false },
 	{ "/big-by-group", big_by_group, false, false },
 	{ "/big-shielded", big_shielded, false, false },
+	{ "/leaves-shielded-child", leaves_shielded_child, false, false },
 	{ "/echo", echo, true, false },
 	{ "/echo-by-child", echo_by_child, true, false },
 	{ "/echo-late", echo_late, true, false },
@@ -166,7 +184,7 @@ static void
 talk_late(const char *bytes)
 {
 	begin();
-	spout_loop_remove_handler(client_handler);
+	client_ignore();
 	say_text(bytes);
 	run_for(30);
 	client_listen();
@@ -205,8 +223,7 @@ a_child_of_the_handler_reads_the_body(void)
 static void
 vanish(void)
 {
-	spout_loop_remove_handler(client_handler);
-	client_handler = NULL;
+	client_ignore();
 	close(client);
 	client = -1;
 }
@@ -221,7 +238,7 @@ a_vanished_client_ends_the_waits_of_children_and_of_shielded_code(void)
 
 	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		begin();
-		spout_loop_remove_handler(client_handler);
+		client_ignore();
 		say_text(paths[i]);
 		run_for(20);
 		CU_ASSERT_TRUE(spout__coroutines_alive(loop) > 0);
@@ -230,6 +247,20 @@ a_vanished_client_ends_the_waits_of_children_and_of_shielded_code(void)
 		CU_ASSERT_EQUAL(spout__coroutines_alive(loop), 0);
 		end();
 	}
+}
+
+static void
+the_end_of_a_handler_ends_the_waits_of_its_children(void)
+{
+	begin();
+	client_ignore();
+	say_text(GET_CLOSE("/leaves-shielded-child"));
+	run_for(40);
+	CU_ASSERT_EQUAL(spout__coroutines_alive(loop), 0);
+	client_listen();
+	await_bytes(0);
+	HAS("HTTP/1.1 200 ");
+	end();
 }
 
 /* --- bodies -------------------------------------------------------------------------------- */
@@ -353,7 +384,7 @@ a_client_that_reads_slowly_gets_all_however_short_the_idle_time_is(void)
 
 	options.idle_timeout_ms = 40;
 	begin();
-	spout_loop_remove_handler(client_handler);
+	client_ignore();
 	for (k = 0; k < 8; k++)
 		say_text(GET("/wide"));
 	for (k = 0; k < 40; k++) {
@@ -377,8 +408,7 @@ a_client_that_reads_nothing_is_cut_off_in_time(void)
 
 	options.write_timeout_ms = 30;
 	begin();
-	spout_loop_remove_handler(client_handler);
-	client_handler = NULL;
+	client_ignore();
 	for (k = 0; k < 8; k++)
 		say_text(GET("/wide"));
 	for (k = 0; k < 100 && spout__http_server_connections(server) > 0; k++)
@@ -461,6 +491,7 @@ static const struct unit_test edge_tests[] = {
 	UNIT_TEST(children_at_once_write_to_a_slow_client),
 	UNIT_TEST(a_child_of_the_handler_reads_the_body),
 	UNIT_TEST(a_vanished_client_ends_the_waits_of_children_and_of_shielded_code),
+	UNIT_TEST(the_end_of_a_handler_ends_the_waits_of_its_children),
 	UNIT_TEST(expect_100_is_answered_however_the_head_was_split),
 	UNIT_TEST(a_streamed_body_times_out_although_something_was_sent),
 	UNIT_TEST(a_handler_that_reads_late_does_not_make_its_client_slow),
