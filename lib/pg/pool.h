@@ -64,12 +64,12 @@ struct spout__pg_conn {
 
 struct spout__pg {
 	struct spout_loop *loop;
-	unsigned refs; /* loop slot, maintenance job; loop thread */
 	struct spout__pg_options options;
 	char *url, *application_name, *startup_options;
 	struct spout_periodic *maintenance;
-	bool maintaining; /* the maintenance job is out; loop thread */
-	bool stopped;     /* loop thread */
+	struct spout__job upkeep; /* loop thread, while it is not out */
+	bool maintaining;         /* it is out; loop thread */
+	bool stopped;             /* loop thread */
 	unsigned n_conns;
 	struct spout__pg_conn *conns;
 

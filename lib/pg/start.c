@@ -99,8 +99,6 @@ release(struct spout__pg *pg)
 {
 	unsigned i;
 
-	if (--pg->refs > 0)
-		return;
 	for (i = 0; i < pg->n_conns; i++)
 		if (pg->conns[i].wake_fd >= 0)
 			close(pg->conns[i].wake_fd);
@@ -149,7 +147,6 @@ pool_new(struct spout_loop *loop, const struct spout__pg_options *options)
 	if (pg == NULL)
 		return NULL;
 	pg->loop = loop;
-	pg->refs = 1;
 	pg->options = *options;
 	pg->options.acquire_ms = or_default(options->acquire_ms, 2000);
 	pg->options.connect_ms = or_default(options->connect_ms, 3000);
@@ -164,26 +161,18 @@ pool_new(struct spout_loop *loop, const struct spout__pg_options *options)
 
 /* --- maintenance ------------------------------------------------------------------ */
 
-struct upkeep {
-	struct spout__job job;
-	struct spout__pg *pg;
-};
-
 static int
 upkeep_main(void *arg)
 {
-	spout__pg_maintain(((struct upkeep *)arg)->pg);
+	spout__pg_maintain(arg);
 	return 0;
 }
 
+/* Does not come when the loop is freed first. */
 static void
 upkeep_over(struct spout__job *job)
 {
-	struct upkeep *upkeep = spout__container_of(job, struct upkeep, job);
-
-	upkeep->pg->maintaining = false;
-	release(upkeep->pg);
-	free(upkeep);
+	spout__container_of(job, struct spout__pg, upkeep)->maintaining = false;
 }
 
 /* Closing a connection may take a moment: on a db thread, if there is anything to close.
@@ -192,25 +181,18 @@ static void
 on_maintenance(void *arg)
 {
 	struct spout__pg *pg = arg;
-	struct upkeep *upkeep;
 	bool idle;
 
 	pthread_mutex_lock(&pg->lock);
 	idle = !spout__list_empty(&pg->idle);
 	pthread_mutex_unlock(&pg->lock);
-	if (pg->maintaining || !idle || (upkeep = calloc(1, sizeof(*upkeep))) == NULL)
+	if (pg->maintaining || !idle)
 		return;
-	upkeep->pg = pg;
-	upkeep->job.fn = upkeep_main;
-	upkeep->job.arg = upkeep;
-	upkeep->job.name = "PostgreSQL maintenance";
-	upkeep->job.on_done = upkeep_over;
-	if (spout__job_submit(spout_pool_get("db"), &upkeep->job) != 0) {
-		free(upkeep);
-		return;
-	}
-	pg->maintaining = true;
-	pg->refs++;
+	pg->upkeep = (struct spout__job){ .fn = upkeep_main,
+		.arg = pg,
+		.name = "PostgreSQL maintenance",
+		.on_done = upkeep_over };
+	pg->maintaining = spout__job_submit(spout_pool_get("db"), &pg->upkeep) == 0;
 }
 
 /* Often enough for the idle time-out. */
