@@ -26,7 +26,6 @@ extern const struct http_route *http_routes;
 extern struct spout_loop *loop;
 extern struct spout__http_server *server;
 extern struct spout__http_options options; /* of the servers that are begun */
-extern struct spout_fd_handler *client_handler;
 extern int client;
 extern char got[4 << 20]; /* what the server sent */
 extern size_t got_len;
@@ -36,12 +35,19 @@ extern char events[256]; /* what the delegate saw: "gone", "finish" */
 /** For handlers. */
 void write_text(struct spout__http_exchange *ex, const char *text);
 
+/* Handlers. */
+void hello(struct spout__http_exchange *ex, void *arg);  /* says so */
+void length(struct spout__http_exchange *ex, void *arg); /* of the buffered body */
+void echo(struct spout__http_exchange *ex, void *arg);   /* the streamed body */
+void nap(struct spout__http_exchange *ex, void *arg);    /* for 20 ms, says "woke" */
+
 /** Start a server with one connection; end it, closing the connection before. */
 void begin(void);
 void end(void);
-/** Watch what the server sends (begin() does), or do not. */
+/** Watch what the server sends (begin() does); or not, as a slow client; be gone. */
 void client_listen(void);
 void client_ignore(void);
+void client_vanish(void);
 void say_text(const char *text);
 void say(const char *bytes, size_t len);
 /** Run the loop until `n` bytes have come (0: until the end). */
@@ -51,6 +57,17 @@ void run_for(uint64_t ms);
 void talk(const char *bytes);
 /** How often `needle` stands in what came. */
 unsigned count(const char *needle);
+
+#define PATIENCE_MS 60000
+
+/** Turn the loop until `cond` holds. */
+#define run_until(cond) \
+	do { \
+		uint64_t until_ = spout_loop_now_ms(loop) + PATIENCE_MS; \
+		while (!(cond) && spout_loop_now_ms(loop) < until_) \
+			run_for(1); \
+		CU_ASSERT(cond); \
+	} while (0)
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define GET_CLOSE(path) "GET " path " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"

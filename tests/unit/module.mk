@@ -74,6 +74,11 @@ check_PROGRAMS += tests/unit/test_http
 tests_unit_test_http_SOURCES = tests/unit/test_http.c $(HTTP_CLIENT) $(UNIT_SOURCES)
 tests_unit_test_http_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_http_ends
+tests_unit_test_http_ends_SOURCES = tests/unit/test_http_ends.c $(HTTP_CLIENT) \
+	$(UNIT_SOURCES)
+tests_unit_test_http_ends_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_http_edges
 tests_unit_test_http_edges_SOURCES = tests/unit/test_http_edges.c $(HTTP_CLIENT) \
 	$(UNIT_SOURCES)

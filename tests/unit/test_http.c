@@ -1,61 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HTTP server connections, raw bytes on a socket pair: framing, pipelining, keep-alive, limits,
- * time-outs, the ways a connection ends.
+ * HTTP server connections, raw bytes on a socket pair: framing, pipelining, keep-alive,
+ * what goes out, what is refused. (Limits and ends: test_http_ends.c.)
  */
 #include "config.h"
 
 #include "unit.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "http_client.h"
 
-/* --- handlers --------------------------------------------------------------------------- */
-
-static void
-hello(struct spout__http_exchange *ex, void *arg)
-{
-	(void)arg;
-	write_text(ex, "hello");
-}
-
-static void
-length(struct spout__http_exchange *ex, void *arg)
-{
-	char text[32];
-
-	(void)arg;
-	snprintf(text, sizeof(text), "%zu", spout__http_body_buffered(ex).len);
-	write_text(ex, text);
-}
-
-static void
-echo(struct spout__http_exchange *ex, void *arg)
-{
-	struct spout_slice piece;
-
-	(void)arg;
-	while ((piece = spout__http_body_read(ex)).len > 0)
-		if (spout__http_write(ex, piece.data, piece.len) < 0)
-			return;
-}
-
-static void
-nap(struct spout__http_exchange *ex, void *arg)
-{
-	(void)arg;
-	spout_sleep(20);
-	write_text(ex, "woke");
-}
-
-static void
-forever(struct spout__http_exchange *ex, void *arg)
-{
-	(void)ex;
-	(void)arg;
-	spout_await(spout_future_new());
-}
+/* --- handlers --------------------------------------------------------------------- */
 
 static void
 big(struct spout__http_exchange *ex, void *arg)
@@ -129,17 +86,20 @@ fields(struct spout__http_exchange *ex, void *arg)
 }
 
 static const struct http_route routes[] = {
-	{ "/hello", hello, false, false }, { "/length", length, false, false },
-	{ "/echo", echo, true, false }, { "/nap", nap, false, false },
-	{ "/nap-half", nap, false, true }, { "/forever", forever, false, false },
-	{ "/big", big, false, false }, { "/parts", parts, false, false },
+	{ "/hello", hello, false, false },
+	{ "/length", length, false, false },
+	{ "/echo", echo, true, false },
+	{ "/nap", nap, false, false },
+	{ "/big", big, false, false },
+	{ "/parts", parts, false, false },
 	{ "/fails-late", fails_late, false, false },
 	{ "/fails-early", fails_early, false, false },
-	{ "/promises", promises, false, false }, { "/fields", fields, false, false },
-	{ "/ignores-body", hello, true, false }, { NULL, NULL, false, false },
+	{ "/promises", promises, false, false },
+	{ "/fields", fields, false, false },
+	{ NULL, NULL, false, false },
 };
 
-/* --- tests -------------------------------------------------------------------------------------- */
+/* --- tests ------------------------------------------------------------------------ */
 
 static void
 a_request_is_answered_and_the_connection_kept(void)
@@ -249,9 +209,9 @@ static void
 a_slow_reader_suspends_the_writer(void)
 {
 	begin();
-	spout_loop_remove_handler(client_handler);
+	client_ignore();
 	say_text(GET_CLOSE("/big"));
-	run_for(30);
+	run_for(30); /* it does not end by itself */
 	CU_ASSERT_EQUAL(spout__coroutines_alive(loop), 1);
 	client_listen();
 	await_bytes(0);
@@ -332,205 +292,6 @@ answers_before_a_malformed_request_are_kept(void)
 	CU_ASSERT_EQUAL(count("400 Bad Request"), 1);
 }
 
-static void
-a_body_over_the_limit_is_refused_on_both_sides_of_it(void)
-{
-	options.max_body_bytes = 10;
-	talk("POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n"
-	     "Connection: close\r\n\r\n0123456789");
-	HAS("\r\n\r\n10");
-	talk("POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n0123456789a");
-	STARTS("HTTP/1.1 413 ");
-	talk("POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-	     "8\r\n01234567\r\n3\r\n89a\r\n0\r\n\r\n");
-	STARTS("HTTP/1.1 413 ");
-	talk("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-	     "8\r\n01234567\r\n3\r\n89a\r\n0\r\n\r\n");
-	STARTS("HTTP/1.1 413 ");
-	spout__http_options_init(&options);
-}
-
-static void
-expect_100_is_answered_when_the_body_is_wanted(void)
-{
-	begin();
-	say_text("POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
-	    "Expect: 100-continue\r\nConnection: close\r\n\r\n");
-	await_bytes(25);
-	CU_ASSERT_STRING_EQUAL(got, "HTTP/1.1 100 Continue\r\n\r\n");
-	say_text("abc");
-	await_bytes(0);
-	HAS("\r\n\r\n3");
-	end();
-	begin();
-	say_text("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
-	    "Expect: 100-continue\r\nConnection: close\r\n\r\n");
-	await_bytes(25);
-	CU_ASSERT_STRING_EQUAL(got, "HTTP/1.1 100 Continue\r\n\r\n");
-	say_text("abc");
-	await_bytes(0);
-	HAS("\r\n\r\nabc");
-	end();
-}
-
-static void
-an_unread_body_is_dropped_or_ends_the_connection(void)
-{
-	talk("POST /ignores-body HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n123456789"
-	    GET_CLOSE("/hello"));
-	CU_ASSERT_EQUAL(count("hello"), 2);
-	talk("POST /ignores-body HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n12345");
-	CU_ASSERT_EQUAL(count("hello"), 1);
-	HAS("Connection: close\r\n");
-	talk("POST /ignores-body HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n"
-	     "Expect: 100-continue\r\n\r\n");
-	HAS_NOT("100 Continue");
-	HAS("Connection: close\r\n");
-}
-
-static void
-a_vanished_client_cancels_its_request(void)
-{
-	begin();
-	say_text(GET("/forever"));
-	run_for(5);
-	CU_ASSERT_EQUAL(spout__coroutines_alive(loop), 1);
-	spout_loop_remove_handler(client_handler);
-	client_handler = NULL;
-	close(client);
-	client = -1;
-	run_for(10);
-	CU_ASSERT_EQUAL(spout__coroutines_alive(loop), 0);
-	CU_ASSERT_STRING_EQUAL(events, "gone finish ");
-	end();
-}
-
-static void
-freeing_the_server_cancels_what_runs(void)
-{
-	begin();
-	say_text(GET("/forever"));
-	run_for(5);
-	CU_ASSERT_EQUAL(spout__coroutines_alive(loop), 1);
-	spout__http_server_free(server);
-	server = NULL;
-	run_for(10);
-	CU_ASSERT_EQUAL(spout__coroutines_alive(loop), 0);
-	CU_ASSERT_STRING_EQUAL(events, "gone finish ");
-	end();
-}
-
-static void
-a_half_closed_client_is_served_if_the_route_says_so(void)
-{
-	begin();
-	say_text(GET("/nap-half"));
-	shutdown(client, SHUT_WR);
-	await_bytes(0);
-	HAS("woke");
-	end();
-	begin();
-	say_text(GET("/hello") GET("/hello"));
-	shutdown(client, SHUT_WR);
-	await_bytes(0);
-	CU_ASSERT_EQUAL(count("hello"), 2);
-	end();
-}
-
-static void
-what_came_before_a_half_close_is_read(void)
-{
-	static char body[120000];
-
-	memset(body, '#', sizeof(body));
-	begin();
-	say_text(GET("/nap") "POST /echo HTTP/1.1\r\nHost: a\r\n"
-	    "Content-Length: 120000\r\n\r\n");
-	say(body, sizeof(body));
-	say_text(GET("/hello"));
-	shutdown(client, SHUT_WR);
-	await_bytes(0);
-	CU_ASSERT_EQUAL(count("HTTP/1.1 200"), 3);
-	CU_ASSERT_EQUAL(count("#"), sizeof(body));
-	HAS("hello");
-	end();
-}
-
-static void
-a_deadline_is_answered_with_504(void)
-{
-	options.request_timeout_ms = 20;
-	talk(GET_CLOSE("/forever"));
-	STARTS("HTTP/1.1 504 Gateway Timeout\r\n");
-	spout__http_options_init(&options);
-}
-
-static void
-slow_heads_and_bodies_are_answered_with_408(void)
-{
-	options.head_timeout_ms = options.body_timeout_ms = 20;
-	talk("GET /hel");
-	STARTS("HTTP/1.1 408 ");
-	HAS("head-timeout");
-	talk("POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1234");
-	STARTS("HTTP/1.1 408 ");
-	talk("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1234");
-	STARTS("HTTP/1.1 408 ");
-	spout__http_options_init(&options);
-}
-
-static void
-an_idle_connection_is_closed_in_time(void)
-{
-	options.idle_timeout_ms = 20;
-	begin();
-	say_text(GET("/hello"));
-	await_bytes(0);
-	CU_ASSERT_EQUAL(count("hello"), 1);
-	CU_ASSERT_FALSE(got_reset);
-	end();
-	spout__http_options_init(&options);
-}
-
-static bool drained;
-
-static void
-on_drained(void *arg)
-{
-	(void)arg;
-	drained = true;
-}
-
-static void
-draining_answers_what_runs_and_closes_what_is_idle(void)
-{
-	drained = false;
-	begin();
-	say_text(GET("/nap"));
-	run_for(2);
-	spout__http_server_drain(server, on_drained, NULL);
-	CU_ASSERT_FALSE(drained);
-	await_bytes(0);
-	HAS("Connection: close\r\n");
-	HAS("woke");
-	shutdown(client, SHUT_WR);
-	run_for(5);
-	CU_ASSERT_TRUE(drained);
-	end();
-	options.drain_idle_ms = 20;
-	drained = false;
-	begin();
-	run_for(2);
-	spout__http_server_drain(server, on_drained, NULL);
-	run_for(2);
-	say_text(GET("/hello"));
-	await_bytes(0);
-	HAS("hello"); /* a request that was on its way */
-	end();
-	CU_ASSERT_TRUE(drained);
-	spout__http_options_init(&options);
-}
-
 static const struct unit_test http_tests[] = {
 	UNIT_TEST(a_request_is_answered_and_the_connection_kept),
 	UNIT_TEST(http_1_0_closes_unless_asked_to_keep),
@@ -546,17 +307,6 @@ static const struct unit_test http_tests[] = {
 	UNIT_TEST(a_failure_after_the_head_cuts_the_connection),
 	UNIT_TEST(a_malformed_request_is_refused_and_closed),
 	UNIT_TEST(answers_before_a_malformed_request_are_kept),
-	UNIT_TEST(a_body_over_the_limit_is_refused_on_both_sides_of_it),
-	UNIT_TEST(expect_100_is_answered_when_the_body_is_wanted),
-	UNIT_TEST(an_unread_body_is_dropped_or_ends_the_connection),
-	UNIT_TEST(a_vanished_client_cancels_its_request),
-	UNIT_TEST(freeing_the_server_cancels_what_runs),
-	UNIT_TEST(a_half_closed_client_is_served_if_the_route_says_so),
-	UNIT_TEST(what_came_before_a_half_close_is_read),
-	UNIT_TEST(a_deadline_is_answered_with_504),
-	UNIT_TEST(slow_heads_and_bodies_are_answered_with_408),
-	UNIT_TEST(an_idle_connection_is_closed_in_time),
-	UNIT_TEST(draining_answers_what_runs_and_closes_what_is_idle),
 	UNIT_END,
 };
 
