@@ -547,15 +547,32 @@ on_data(struct spout__stream *stream, const char *data, size_t len)
 	conn_process(conn, data, len);
 }
 
-/* Is a whole head waiting behind the running request? Then its end is not ours to guess. */
+/*
+ * Does the rest of the running request wait to be read, or a whole head behind it? Then
+ * the end of input says nothing about the client.
+ */
 static bool
 request_is_buffered(const struct spout__http_conn *conn)
 {
-	size_t from = 0;
+	struct spout__http_body body = conn->ex->body;
+	size_t len = conn->in.len, used, from = 0;
+	struct spout_slice piece;
+	const char *data;
 
-	return conn->in.len > 0 && spout__http_body_done(&conn->ex->body) &&
-	    spout__http_head_find(spout__buffer_at(&conn->in), conn->in.len, &from,
-	        &conn->server->options.limits) > 0;
+	if (len == 0)
+		return false;
+	data = spout__buffer_at(&conn->in);
+	for (; !spout__http_body_done(&body); data += used, len -= used) {
+		if (spout__http_body_feed(&body, data, len, &used, &piece) < 0)
+			return true; /* the handler will be told */
+		if (used == 0)
+			return false;
+	}
+	if (!spout__http_body_done(&conn->ex->body))
+		return true;
+	used = spout__http_skip_empty(data, len);
+	return spout__http_head_find(data + used, len - used, &from,
+	           &conn->server->options.limits) > 0;
 }
 
 static void

@@ -144,6 +144,7 @@ static const struct http_route routes[] = {
 	{ "/echo", echo, true, false },
 	{ "/echo-by-child", echo_by_child, true, false },
 	{ "/echo-late", echo_late, true, false },
+	{ "/nap", nap, false, false },
 	{ "/wide", wide, false, false },
 	{ "/promises", promises_less_than_written, false, false },
 	{ "/closes-late", closes_late, false, false },
@@ -279,6 +280,34 @@ a_handler_that_reads_late_does_not_make_its_client_slow(void)
 	HAS("\r\n\r\nabc");
 	end();
 	spout__http_options_init(&options);
+}
+
+static void
+talk_and_half_close(const char *bytes)
+{
+	begin();
+	say_text(bytes);
+	shutdown(client, SHUT_WR);
+	await_bytes(0);
+	end();
+}
+
+static void
+what_has_come_before_a_half_close_is_answered(void)
+{
+	/* The handler does not read when the end comes. */
+	talk_and_half_close(POST("/echo-late", "Content-Length: 3\r\n") "abc");
+	HAS("\r\n\r\nabc");
+	talk_and_half_close(POST("/echo-late", "Transfer-Encoding: chunked\r\n")
+		"3\r\nabc\r\n0\r\n\r\n" GET("/hello"));
+	HAS("\r\n\r\nabc");
+	HAS("hello");
+	talk_and_half_close(GET("/nap") "\r\n" GET("/hello"));
+	HAS("woke");
+	HAS("hello");
+	/* Half a body: nobody waits for an answer. */
+	talk_and_half_close(POST("/echo-late", "Content-Length: 4\r\n") "abc");
+	CU_ASSERT_EQUAL(got_len, 0);
 }
 
 static void
@@ -461,6 +490,7 @@ static const struct unit_test edge_tests[] = {
 	UNIT_TEST(expect_100_is_answered_however_the_head_was_split),
 	UNIT_TEST(a_streamed_body_times_out_although_something_was_sent),
 	UNIT_TEST(a_handler_that_reads_late_does_not_make_its_client_slow),
+	UNIT_TEST(what_has_come_before_a_half_close_is_answered),
 	UNIT_TEST(bodies_that_trickle_are_refused),
 	UNIT_TEST(an_unread_body_that_trickles_ends_the_connection),
 	UNIT_TEST(a_promise_below_what_was_written_is_refused),
