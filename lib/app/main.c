@@ -98,6 +98,22 @@ read_options(int argc, char **argv)
 /* --- before the fork -------------------------------------------------------------------
  */
 
+/*
+ * Whoever starts us may have closed 0, 1 or 2. A socket that took such a number would get
+ * the log, or what a library prints.
+ */
+static void
+fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 /* Descriptors are what a server runs out of first: take all that may be had. */
 static void
 raise_descriptor_limit(void)
@@ -253,6 +269,7 @@ spout_main_with(int argc, char **argv, struct spout_app *app, size_t app_size)
 	size_t known = app_size < sizeof(program.app) ? app_size : sizeof(program.app);
 	int status;
 
+	fill_standard_descriptors();
 	memcpy(&program.app, app, known);
 	if (program.app.name == NULL)
 		program.app.name = "spout";

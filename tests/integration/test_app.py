@@ -173,6 +173,23 @@ class Start(harness.TestCase):
         server.stop()
         self.assertFalse(os.path.exists(path))
 
+    def test_it_starts_without_standard_descriptors(self):
+        path = os.path.join(self.folder(), "socket")
+        with subprocess.Popen(
+                ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", DEMO, "--processes", "1",
+                 "--access-log", "-", "--listen", "unix:" + path]) as process:
+            try:
+                until(lambda: os.path.exists(path), what="the socket")
+                with harness.Connection(path) as connection:
+                    self.assertEqual(connection.request("GET", "/plaintext").status, 200)
+                for pid in [process.pid] + harness.children(process.pid):
+                    for fd in range(3):
+                        self.assertEqual(os.readlink("/proc/%d/fd/%d" % (pid, fd)),
+                                         "/dev/null")
+            finally:
+                process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(20), 0)
+
     def test_it_serves_on_several_addresses(self):
         path = os.path.join(self.folder(), "socket")
         server = self.start("--processes", "2",
