@@ -44,7 +44,7 @@ put_number(char *to, uint64_t n)
 static bool
 status_has_no_body(int status)
 {
-	return status < 200 || status == 204 || status == 304;
+	return status < 200 || status == 204 || status == 205 || status == 304;
 }
 
 static bool
@@ -289,6 +289,9 @@ count_response(int status)
 static char *
 put_framing(struct spout__http_exchange *ex, char *to, int64_t length)
 {
+	/* No content, yet framed like any other: RFC 9110 15.3.6. */
+	if (ex->status == 205)
+		return PUT(to, "Content-Length: 0\r\n");
 	if (status_has_no_body(ex->status))
 		return to;
 	if (length >= 0) {

@@ -66,6 +66,14 @@ promises(struct spout__http_exchange *ex, void *arg)
 }
 
 static void
+resets_content(struct spout__http_exchange *ex, void *arg)
+{
+	(void)arg;
+	CU_ASSERT_EQUAL(spout__http_set_status(ex, 205), 0);
+	write_text(ex, "dropped");
+}
+
+static void
 fields(struct spout__http_exchange *ex, void *arg)
 {
 	(void)arg;
@@ -95,6 +103,7 @@ static const struct http_route routes[] = {
 	{ "/fails-late", fails_late, false, false },
 	{ "/fails-early", fails_early, false, false },
 	{ "/promises", promises, false, false },
+	{ "/resets", resets_content, false, false },
 	{ "/fields", fields, false, false },
 	{ NULL, NULL, false, false },
 };
@@ -228,6 +237,17 @@ head_has_the_length_and_no_body(void)
 	CU_ASSERT_STRING_EQUAL(got + got_len - 4, "\r\n\r\n");
 }
 
+/* RFC 9110 15.3.6: no content, and the client is told where it ends. */
+static void
+reset_content_is_empty(void)
+{
+	talk(GET_CLOSE("/resets"));
+	STARTS("HTTP/1.1 205 Reset Content\r\n");
+	HAS("Content-Length: 0\r\n");
+	HAS_NOT("dropped");
+	CU_ASSERT_STRING_EQUAL(got + got_len - 4, "\r\n\r\n");
+}
+
 static void
 fields_are_checked_and_replaced(void)
 {
@@ -302,6 +322,7 @@ static const struct unit_test http_tests[] = {
 	UNIT_TEST(a_slow_reader_suspends_the_writer),
 	UNIT_TEST(head_has_the_length_and_no_body),
 	UNIT_TEST(fields_are_checked_and_replaced),
+	UNIT_TEST(reset_content_is_empty),
 	UNIT_TEST(a_promised_length_is_kept),
 	UNIT_TEST(a_failure_before_the_head_is_an_error_page),
 	UNIT_TEST(a_failure_after_the_head_cuts_the_connection),
