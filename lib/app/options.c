@@ -220,7 +220,9 @@ value_print(const struct spout_option *row, const struct spout__option_value *va
 		spout__mask_password(text, shown, sizeof(shown));
 	else
 		snprintf(shown, sizeof(shown), "%s", text);
-	snprintf(line, sizeof(line), "%s = %s", row->name, shown);
+	snprintf(line, sizeof(line), "%s%s = %s",
+	    strcmp(row->name, "config") == 0 ? "# " : "", /* a file names no other */
+	    row->name, shown);
 	if (value->origin == SPOUT__FROM_FILE || value->origin == SPOUT__FROM_ENVIRONMENT)
 		fprintf(to, "%-39s # %s %s\n", line, origin_names[value->origin],
 		    value->where);

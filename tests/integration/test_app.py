@@ -109,6 +109,9 @@ class Options(harness.TestCase):
         path = self.file(first)
         done = run_demo("--check", "--config", path)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+        second = run_demo("--print-config", "--config", path).stdout
+        self.assertIn("# config = " + path, second)
+        path = self.file(second)
         again = self.printed("--config", path)
         self.assertEqual(again["max-body"][0], "3m")
 
