@@ -147,7 +147,7 @@ restarts_are_immediate_once_then_doubled_to_a_maximum(void)
 	CU_ASSERT_EQUAL(logged_delay(6), -1);
 }
 
-/* Lives on after the supervisor has seen that it is ready. */
+/* Lives on after the supervisor has seen that it is ready, or wants it to end. */
 static int
 live_a_while(const struct spout__worker *w)
 {
@@ -155,7 +155,9 @@ live_a_while(const struct spout__worker *w)
 
 	note_start(w);
 	spout__worker_ready(w);
-	while (score->pid != (uint32_t)getpid() || !ready(w->slot, w->generation))
+	while (score->pid != (uint32_t)getpid() ||
+	    (score->state != SPOUT__WORKER_RUNNING &&
+		score->state != SPOUT__WORKER_DRAINING))
 		poll(NULL, 0, 1);
 	poll(NULL, 0, 30);
 	return 0;
