@@ -339,5 +339,10 @@ main(int argc, char **argv)
 	for (i = 0; i < options.connections; i++)
 		conns[i].fd = -1;
 	run(conns);
+	for (i = 0; i < options.connections; i++)
+		conn_close(&conns[i]);
+	free(conns);
+	free(result.latencies);
+	close(epfd);
 	return result.bad_status + result.resets + result.refused > 0;
 }
