@@ -209,14 +209,14 @@ QUERY_TEST(any_number_of_parameters_can_be_given, many)
 static void
 several_at_once(void *arg)
 {
-	struct spout_future *a = spout_pg_query_async("SELECT 1 AS n, pg_sleep(0.5)");
-	struct spout_future *b = spout_pg_query_async("SELECT 2 AS n, pg_sleep(0.5)");
+	struct spout_future *a = spout_pg_query_async("SELECT 1 AS n, pg_sleep(1)");
+	struct spout_future *b = spout_pg_query_async("SELECT 2 AS n, pg_sleep(1)");
 	struct spout_future *c = spout_pg_query_async("SELECT 1/0");
 	uint64_t start_ms = spout_loop_now_ms(loop);
 
 	(void)arg;
 	CU_ASSERT_EQUAL(spout_try_await_all(SPOUT_FOREVER, a, b, c), 0);
-	CU_ASSERT(spout_loop_now_ms(loop) - start_ms < 950);
+	CU_ASSERT(spout_loop_now_ms(loop) - start_ms < 1900);
 	CU_ASSERT_EQUAL(spout_row_int(spout_future_rows(a), 0, "n"), 1);
 	CU_ASSERT_EQUAL(spout_row_int(spout_future_rows(b), 0, "n"), 2);
 	CU_ASSERT_STRING_EQUAL(spout_future_sqlstate(c), "22012");

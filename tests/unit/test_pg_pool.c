@@ -70,9 +70,9 @@ deadline(void *arg)
 	start(query, "SELECT pg_sleep(30)", 100, &ending);
 	wait_until(ending.left);
 	CU_ASSERT_EQUAL(ending.error, -ETIMEDOUT);
-	CU_ASSERT(ending.left_after_ms >= 100 && ending.left_after_ms < 1000);
+	CU_ASSERT(ending.left_after_ms >= 100 && ending.left_after_ms < 10000);
 	wait_until(ending.gone);
-	CU_ASSERT(spout__clock_ms() - ending.started_ms < 1500);
+	CU_ASSERT(spout__clock_ms() - ending.started_ms < 10000);
 	CU_ASSERT_EQUAL(sessions("active"), 0);
 	CU_ASSERT_EQUAL(sessions("idle"), n);
 	check_whole(4);
@@ -186,13 +186,13 @@ functions_end(void *arg)
 	wait_until(sessions("active") == 1);
 	spout__coroutine_cancel(co, -ECANCELED, "client gone");
 	wait_until(ending.gone);
-	CU_ASSERT(spout__clock_ms() - ending.started_ms < 1500);
+	CU_ASSERT(spout__clock_ms() - ending.started_ms < 10000);
 	CU_ASSERT_EQUAL(sessions("idle"), 1);
 	co = start(run_sleeps_late, &statements, 0, &ending);
 	wait_until(atomic_load(&statements) == 1);
 	spout__coroutine_cancel(co, -ECANCELED, "client gone");
 	wait_until(ending.gone);
-	CU_ASSERT(spout__clock_ms() - ending.started_ms < 1500);
+	CU_ASSERT(spout__clock_ms() - ending.started_ms < 10000);
 	CU_ASSERT_EQUAL(sessions("idle"), 1);
 	co = start(run_stubborn, &statements, 0, &ending);
 	wait_until(atomic_load(&statements) > 4);
@@ -248,8 +248,8 @@ stopping_cancels_what_runs(void)
 static void
 exhausted(void *arg)
 {
-	struct spout_future *a = spout_pg_query_async("SELECT pg_sleep(0.5)");
-	struct spout_future *b = spout_pg_query_async("SELECT pg_sleep(0.5)");
+	struct spout_future *a = spout_pg_query_async("SELECT pg_sleep(1.5)");
+	struct spout_future *b = spout_pg_query_async("SELECT pg_sleep(1.5)");
 	uint64_t start_ms = spout__clock_ms(), took_ms;
 
 	(void)arg;
@@ -258,7 +258,7 @@ exhausted(void *arg)
 	CU_ASSERT_EQUAL(errno, ENOBUFS);
 	CU_ASSERT_STRING_EQUAL(
 	    spout_error(), "no database connection became free within 100 ms");
-	CU_ASSERT(took_ms >= 100 && took_ms < 450);
+	CU_ASSERT(took_ms >= 100 && took_ms < 1400);
 	CU_ASSERT_PTR_NOT_NULL(spout_future_rows(a));
 	CU_ASSERT_PTR_NOT_NULL(spout_future_rows(b));
 	check_whole(2);
@@ -466,7 +466,7 @@ restart(void *arg)
 		spout_sleep(2);
 	}
 	CU_ASSERT_EQUAL(down, 200);
-	CU_ASSERT(slowest_ms < 500);
+	CU_ASSERT(slowest_ms < 3000);
 	/* At 100, 200, 400 … ms: not with every request. */
 	CU_ASSERT(counter(SPOUT__C_PG_CONNECT_FAILURES) - failures <= 8);
 	cluster_up();
@@ -474,7 +474,7 @@ restart(void *arg)
 	while (spout_try_pg_query("SELECT 1") == NULL &&
 	    spout__clock_ms() - start_ms < 10000)
 		spout_sleep(5);
-	CU_ASSERT(spout__clock_ms() - start_ms < 2000);
+	CU_ASSERT(spout__clock_ms() - start_ms < 5000);
 	check_whole(4);
 }
 
@@ -572,13 +572,13 @@ silent(void *arg)
 	start(query, "SELECT 1", 0, &first);
 	wait_until(first.gone);
 	CU_ASSERT_EQUAL(first.error, -EHOSTDOWN);
-	CU_ASSERT(first.left_after_ms >= 300 && first.left_after_ms < 2000);
+	CU_ASSERT(first.left_after_ms >= 300 && first.left_after_ms < 2900);
 	for (i = 0; i < 20; i++)
 		start(query, "SELECT 1", 0, &others[i]);
 	for (i = 0; i < 20; i++) {
 		wait_until(others[i].gone);
 		CU_ASSERT_EQUAL(others[i].error, -EHOSTDOWN);
-		CU_ASSERT(others[i].left_after_ms < 1000);
+		CU_ASSERT(others[i].left_after_ms < 5000);
 	}
 	CU_ASSERT_EQUAL(counter(SPOUT__C_PG_CONNECT_FAILURES) - failures, 2);
 }
@@ -607,7 +607,7 @@ cancel_connecting(void *arg)
 	spout_sleep(20);
 	spout__coroutine_cancel(co, -ECANCELED, "client gone");
 	wait_until(ending.gone);
-	CU_ASSERT(spout__clock_ms() - ending.started_ms < 1000);
+	CU_ASSERT(spout__clock_ms() - ending.started_ms < 10000);
 }
 
 static void
@@ -664,9 +664,9 @@ hanging(void *arg)
 	start(query, "SELECT 1", 200, &ending);
 	wait_until(ending.left);
 	CU_ASSERT_EQUAL(ending.error, -ETIMEDOUT);
-	CU_ASSERT(ending.left_after_ms < 1000);
+	CU_ASSERT(ending.left_after_ms < 1900);
 	wait_until(ending.gone);
-	CU_ASSERT(spout__clock_ms() - ending.started_ms < 4000);
+	CU_ASSERT(spout__clock_ms() - ending.started_ms < 10000);
 	CU_ASSERT_EQUAL(
 	    atomic_load(&spout__stats->gauges[SPOUT__G_PG_CONNECTIONS_OPEN]), 0);
 	/* The cancel request hangs until the server lets it go; nothing else does. */
