@@ -218,3 +218,33 @@ with_pool(const struct setup *setup, spout_fn fn)
 	PQfinish(observer);
 	observer = NULL;
 }
+
+/* --- looking at the pool ---------------------------------------------------------- */
+
+uint64_t
+counter(enum spout__counter id)
+{
+	return atomic_load(&spout__stats->counters[id]);
+}
+
+void
+query(void *sql)
+{
+	spout_pg_query_with(sql, NULL, 0);
+}
+
+void
+check_whole(unsigned threads)
+{
+	struct spout_future *futures[16];
+	unsigned i;
+
+	for (i = 0; i < threads; i++)
+		futures[i] =
+		    spout_pg_query_async("SELECT $1::int AS n, pg_sleep(0.02)", i);
+	for (i = 0; i < threads; i++)
+		CU_ASSERT_EQUAL(spout_row_int(spout_future_rows(futures[i]), 0, "n"), i);
+	CU_ASSERT(sessions("%") <= (int)threads);
+	CU_ASSERT_EQUAL(sessions("idle in transaction%"), 0);
+	CU_ASSERT_EQUAL(sessions("active"), 0);
+}

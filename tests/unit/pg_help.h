@@ -10,6 +10,7 @@
 
 #include <libpq-fe.h>
 
+#include "base/stats.h"
 #include "pg/pg.h"
 
 /**
@@ -55,6 +56,13 @@ struct spout_coroutine *start(
 			spout_sleep(2); \
 		CU_ASSERT(condition); \
 	} while (0)
+
+/** Of this process. */
+uint64_t counter(enum spout__counter id);
+/** For start(): run an SQL text. */
+void query(void *sql);
+/** Every connection of the pool works, and at the same time as the others. */
+void check_whole(unsigned threads);
 
 /** Ask the server by a connection of the test's own. Blocks. */
 int observe(const char *sql);
