@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FREE_MAX 64u
+#define FREE_MAX 256u
 
 static __thread void *free_small;
 static __thread unsigned free_count;
