@@ -50,7 +50,8 @@ struct spout_scope {
 	unsigned pins;                /* running jobs and children: see above */
 	bool ending;
 	struct spout_coroutine *co;   /* whose scope it is; NULL for an explicit one */
-	void (*on_unpinned)(struct spout_scope *scope); /* explicit ones: all pins are gone */
+	void (*on_unpinned)(struct spout_scope *scope); /* explicit ones: all pins are
+							 * gone */
 	const char *request_id;       /* for the log; borrowed from the arena or longer */
 	void *local;                  /* what runs in it: the web layer's request */
 };
@@ -64,7 +65,8 @@ struct spout__hold {
 /** Memory limit of a coroutine's scope. */
 #define SPOUT__SCOPE_MAX_BYTES (64u << 20)
 
-void spout__scope_init(struct spout_scope *scope, struct spout_loop *loop, size_t max_bytes);
+void spout__scope_init(
+    struct spout_scope *scope, struct spout_loop *loop, size_t max_bytes);
 /**
  * End an explicit scope (no coroutine): cancel its futures; when no pin is left, now or
  * later, run its clean-ups, free its memory and call `done(scope)`.
@@ -73,8 +75,8 @@ void spout__scope_end(struct spout_scope *scope, void (*done)(struct spout_scope
 void spout__scope_pin(struct spout_scope *scope);
 void spout__scope_unpin(struct spout_scope *scope);
 /**
- * Give a new scope copies of the values that `from` has (spout_local_set): all of them, or
- * those that may outlive `from`. Returns 0 or -ENOMEM.
+ * Give a new scope copies of the values that `from` has (spout_local_set): all of them,
+ * or those that may outlive `from`. Returns 0 or -ENOMEM.
  */
 int spout__locals_inherit(struct spout_scope *scope, const struct spout_scope *from,
     bool outlives);
@@ -85,7 +87,8 @@ struct spout__waiter;
 struct spout__future_callback;
 
 struct spout_future {
-	struct spout__list link;      /* in scope->futures while pending, or scope->failed */
+	struct spout__list link;      /* in scope->futures while pending, or
+				       * scope->failed */
 	struct spout_scope *scope;
 	struct spout__list waiters;   /* coroutines in a wait on it */
 	struct spout__future_callback *callbacks;
@@ -100,7 +103,8 @@ struct spout_future {
 	bool quiet;                   /* do not log an error */
 };
 
-/** Make a pending future in place. `on_cancel` may be NULL (then it completes -ECANCELED). */
+/** Make a pending future in place. `on_cancel` may be NULL (then it completes
+ * -ECANCELED). */
 void spout__future_init(struct spout_future *future, struct spout_scope *scope,
     void (*on_cancel)(struct spout_future *future));
 /** Allocate `size` bytes (a struct that begins with a future) in the scope; cleared, its
@@ -108,12 +112,14 @@ void spout__future_init(struct spout_future *future, struct spout_scope *scope,
 void *spout__future_alloc(struct spout_scope *scope, size_t size,
     void (*on_cancel)(struct spout_future *future));
 /**
- * Complete: `error` 0 with a value, or -errno with a reason (copied into the scope's arena;
- * NULL for the errno's text). Wakes waiters through the ready list. Aborts if done already.
+ * Complete: `error` 0 with a value, or -errno with a reason (copied into the scope's
+ * arena; NULL for the errno's text). Wakes waiters through the ready list. Aborts if done
+ * already.
  */
 void spout__future_complete(struct spout_future *future, int error, void *value,
     const char *reason);
-/** Somebody has seen how it ended: its error will not be logged. Typed getters call it. */
+/** Somebody has seen how it ended: its error will not be logged. Typed getters
+ * call it. */
 void spout__future_looked(struct spout_future *future);
 /** spout_try_await() with a time-out: 0, the future's error, or -ETIMEDOUT. */
 int spout__future_await(struct spout_future *future, uint64_t ms, const char *what);
@@ -122,7 +128,8 @@ int spout__future_await(struct spout_future *future, uint64_t ms, const char *wh
 
 /** How a coroutine ended. */
 struct spout__outcome {
-	int error;            /* 0: it returned; else -errno. -ECANCELED: client gone or stop */
+	int error;            /* 0: it returned; else -errno. -ECANCELED: client gone or
+			       * stop */
 	int status;           /* HTTP status chosen by the failing side, 0: by error */
 	const char *reason;   /* never NULL; lives as long as the scope */
 	bool cancelled;       /* it was cancelled from outside (error says why) */
@@ -132,7 +139,8 @@ struct spout__coroutine_options {
 	spout_fn fn;
 	void *arg;
 	/* Called on the coroutine's stack as soon as the outcome is known, before running
-	 * jobs are awaited and before clean-ups: the place to answer. May not wait or fail. */
+	 * jobs are awaited and before clean-ups: the place to answer. May not wait or
+	 * fail. */
 	void (*on_exit)(struct spout_coroutine *co, const struct spout__outcome *outcome);
 	/* Called on the loop's stack when the coroutine and its scope are gone. */
 	void (*on_gone)(void *arg);
@@ -182,13 +190,16 @@ size_t spout__coroutines_alive(struct spout_loop *loop);
 void spout__tasks_cancel(struct spout_loop *loop);
 
 /** The running coroutine of this thread, NULL on the loop's stack or another thread. */
-extern __thread struct spout_coroutine *spout__co __attribute__((tls_model("initial-exec")));
+extern __thread struct spout_coroutine *spout__co
+    __attribute__((tls_model("initial-exec")));
 /** Name of the job that this pool thread runs, or NULL: for the misuse check. */
 extern __thread const char *spout__job_name __attribute__((tls_model("initial-exec")));
 
-/** The running coroutine, or abort saying that `what` was called outside one (or in a job). */
+/** The running coroutine, or abort saying that `what` was called outside one (or in a
+ * job). */
 struct spout_coroutine *spout__co_must(const char *what);
-/** Set the reason that spout_error() returns, and return `error`. Copies into the scope. */
+/** Set the reason that spout_error() returns, and return `error`. Copies into the
+ * scope. */
 int spout__co_error(int error, const char *fmt, ...) SPOUT_PRINTF(2, 3);
 /** Leave with an error and an HTTP status (0: from the error). */
 void spout__co_leave(int error, int status, const char *fmt, ...) SPOUT_PRINTF(3, 4)
@@ -199,8 +210,8 @@ void spout__co_leave_with(struct spout_future *future) SPOUT_NORETURN;
 /*
  * The one primitive below every wait: suspend until spout__waker_wake(), or cancellation.
  * `waker` lies on the coroutine's stack. `detach(waker)` is called, when the wait is over
- * for whichever reason, before anything else: it takes the waker off whatever lists it is on.
- * Does not return when the coroutine is cancelled.
+ * for whichever reason, before anything else: it takes the waker off whatever lists it is
+ * on. Does not return when the coroutine is cancelled.
  */
 struct spout__waker {
 	struct spout_coroutine *co;
@@ -215,7 +226,8 @@ void spout__waker_wake(struct spout__waker *waker);
  * together with the wake-up must be handed on.
  */
 bool spout__co_leaves(const struct spout_coroutine *co);
-/** What a wait does that need not suspend: abort outside a coroutine, leave if cancelled. */
+/** What a wait does that need not suspend: abort outside a coroutine, leave if
+ * cancelled. */
 struct spout_coroutine *spout__co_checkpoint(const char *what);
 /** For tests: called at the start of every wait; may cancel the coroutine. */
 extern void (*spout__on_wait)(struct spout_coroutine *co, const char *what);

@@ -61,8 +61,8 @@ spout__context_make(struct spout__context *context, char *low, char *high,
 	context->uc.uc_stack.ss_sp = low;
 	context->uc.uc_stack.ss_size = (size_t)(high - low);
 	context->uc.uc_link = NULL;
-	makecontext(&context->uc, (void (*)(void))entry, 4, (unsigned)(f >> 32), (unsigned)f,
-	    (unsigned)(a >> 32), (unsigned)a);
+	makecontext(&context->uc, (void (*)(void))entry, 4, (unsigned)(f >> 32),
+	    (unsigned)f, (unsigned)(a >> 32), (unsigned)a);
 }
 
 #endif

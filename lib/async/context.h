@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Switching stacks. Assembly for x86-64 and aarch64, ucontext elsewhere (configure
- * --with-switch). A switch keeps the registers that the ABI says a call keeps, but not the
- * floating-point control words and the signal mask: coroutines do not change those.
+ * --with-switch). A switch keeps the registers that the ABI says a call keeps, but not
+ * the floating-point control words and the signal mask: coroutines do not change those.
  */
 #ifndef SPOUT_ASYNC_CONTEXT_H
 #define SPOUT_ASYNC_CONTEXT_H

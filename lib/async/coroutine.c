@@ -34,7 +34,8 @@ spout__async_set_stack_kib(unsigned kib)
 static void
 on_trim(struct spout__timer *timer)
 {
-	struct spout__async *async = spout__container_of(timer, struct spout__async, trim);
+	struct spout__async *async =
+	    spout__container_of(timer, struct spout__async, trim);
 
 	spout__stack_pool_trim(async->stacks);
 	if (spout__stack_pool_free_count(async->stacks) > 0)
@@ -171,7 +172,7 @@ on_ready(struct spout__ready *ready)
 	resume(spout__container_of(ready, struct spout_coroutine, ready));
 }
 
-/* --- leaving ------------------------------------------------------------------------- */
+/* --- leaving ---------------------------------------------------------------------- */
 
 /* Never inlined: leave_below() wants its frame below the gap. */
 static void __attribute__((noinline)) SPOUT_NORETURN
@@ -203,8 +204,8 @@ leave_cancelled(struct spout_coroutine *co)
 }
 
 /*
- * The function has returned while jobs still run: one of them may be writing into what was
- * its frame. Leave from below it. (Under AddressSanitizer such a program crashes: its
+ * The function has returned while jobs still run: one of them may be writing into what
+ * was its frame. Leave from below it. (Under AddressSanitizer such a program crashes: its
  * book-keeping for calls that do not return happens in the written frame.)
  */
 static void __attribute__((noinline)) SPOUT_NORETURN
@@ -268,7 +269,7 @@ spout_fail_with(int error, const char *fmt, ...)
 	spout__co_leave(error < 0 ? error : -EINVAL, 0, "%s", text);
 }
 
-/* --- making --------------------------------------------------------------------------- */
+/* --- making ----------------------------------------------------------------------- */
 
 static void
 on_deadline(struct spout__timer *timer)
@@ -362,7 +363,7 @@ spout__coroutine_drop(struct spout_coroutine *co)
 	co_free(co);
 }
 
-/* --- deadline, cancellation, shield --------------------------------------------------- */
+/* --- deadline, cancellation, shield ----------------------------------------------- */
 
 void
 spout__coroutine_cancel(struct spout_coroutine *co, int error, const char *reason)
@@ -439,7 +440,7 @@ spout_shield(spout_fn fn, void *arg)
 	co->shield--;
 }
 
-/* --- waiting ---------------------------------------------------------------------------- */
+/* --- waiting ---------------------------------------------------------------------- */
 
 struct spout_coroutine *
 spout__co_must(const char *what)
@@ -447,8 +448,10 @@ spout__co_must(const char *what)
 	if (spout__co != NULL)
 		return spout__co;
 	if (spout__job_name != NULL)
-		spout__bug("%s was called in the job %s: a job may not touch a request or a "
-			   "scope and may not wait", what, spout__job_name);
+		spout__bug(
+		    "%s was called in the job %s: a job may not touch a request or a "
+		    "scope and may not wait",
+		    what, spout__job_name);
 	spout__bug("%s was called outside a coroutine", what);
 }
 
@@ -495,7 +498,8 @@ spout__wait(struct spout__waker *waker, const char *what)
 		spout__on_wait(co, what);
 	co->waits_for = what;
 	if (co->deadline_ms != 0 && !spout__timer_pending(&co->deadline_timer))
-		spout__timer_start_at(co->async->loop, &co->deadline_timer, co->deadline_ms);
+		spout__timer_start_at(
+		    co->async->loop, &co->deadline_timer, co->deadline_ms);
 	co->waker = waker;
 	while (!waker->woken && !must_leave(co)) {
 		co->state = SPOUT__CO_WAITING;

@@ -70,14 +70,16 @@ _Static_assert(sizeof(struct spout_coroutine) <= SPOUT__STACK_USER_BYTES,
 struct spout__async *spout__async_of(struct spout_loop *loop);
 /*
  * The end of a scope: cancel what is pending; when the pins are gone drop what is still
- * pending, log what failed unseen, run the clean-ups, give back the locks; free the memory.
+ * pending, log what failed unseen, run the clean-ups, give back the locks; free the
+ * memory.
  */
 void spout__scope_cancel_futures(struct spout_scope *scope);
 void spout__scope_clean_up(struct spout_scope *scope);
 void spout__scope_release(struct spout_scope *scope);
 /** The error of a future that nobody looked at, to the log. */
 void spout__future_log_unseen(struct spout_future *future);
-/** Install the handler that names a coroutine whose stack overflowed. Once per process. */
+/** Install the handler that names a coroutine whose stack overflowed. Once per
+ * process. */
 void spout__overflow_install(void);
 
 #endif

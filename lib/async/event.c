@@ -10,7 +10,7 @@
 #include "async/line.h"
 #include "async/object.h"
 
-/* --- event ------------------------------------------------------------------------------ */
+/* --- event ------------------------------------------------------------------------ */
 
 struct spout_event {
 	struct spout__object object;
@@ -84,7 +84,7 @@ spout_event_wait(struct spout_event *event)
 	spout__object_leave_if(spout_try_event_wait(event, SPOUT_FOREVER));
 }
 
-/* --- condition -------------------------------------------------------------------------- */
+/* --- condition -------------------------------------------------------------------- */
 
 struct spout_condition {
 	struct spout__object object;

@@ -45,7 +45,8 @@ spout_future_new_in_at(struct spout_scope *scope, const char *where)
 struct spout_future *
 spout_future_new_at(const char *where)
 {
-	struct spout_future *future = spout_future_new_in_at(spout_scope_current(), where);
+	struct spout_future *future =
+	    spout_future_new_in_at(spout_scope_current(), where);
 
 	if (future == NULL)
 		spout__co_leave(-ENOMEM, 0, "out of memory (future)");
@@ -88,7 +89,9 @@ spout_future_add_done_callback(struct spout_future *future,
 
 	if (callback == NULL)
 		return -ENOMEM;
-	*callback = (struct spout__future_callback){ .future = future, .fn = fn, .arg = arg };
+	*callback = (struct spout__future_callback){
+		.future = future, .fn = fn, .arg = arg
+	};
 	spout__ready_init(&callback->ready, callback_run);
 	if (spout_defer_in(future->scope, callback_drop, callback) < 0)
 		return -ENOMEM;
@@ -196,7 +199,7 @@ spout_cancel(struct spout_future *future)
 		spout__future_complete(future, -ECANCELED, NULL, "cancelled");
 }
 
-/* --- looking at one -------------------------------------------------------------------- */
+/* --- looking at one --------------------------------------------------------------- */
 
 bool
 spout_future_done(const struct spout_future *future)
@@ -232,7 +235,7 @@ spout_future_reason(struct spout_future *future)
 	return future->reason != NULL ? future->reason : strerror(-future->error);
 }
 
-/* --- chaining --------------------------------------------------------------------------- */
+/* --- chaining --------------------------------------------------------------------- */
 
 struct chain {
 	struct spout__waiter waiter;

@@ -28,7 +28,7 @@ struct spout_group {
 	bool quiet, waited_for;
 };
 
-/* --- how it ends ---------------------------------------------------------------------- */
+/* --- how it ends ------------------------------------------------------------------ */
 
 static void
 finish_if_empty(struct spout_group *group)
@@ -104,7 +104,7 @@ child_gone(void *arg)
 	spout__scope_unpin(owner);
 }
 
-/* --- making --------------------------------------------------------------------------- */
+/* --- making ----------------------------------------------------------------------- */
 
 struct spout_group *
 spout_group_new_at(const struct spout_group_options *options, const char *where)
@@ -201,7 +201,7 @@ spout_group_spawn_at(struct spout_group *group, spout_fn fn, const void *data, s
 		spout__co_leave(r, 0, "%s", spout_error());
 }
 
-/* --- waiting for it --------------------------------------------------------------------- */
+/* --- waiting for it --------------------------------------------------------------- */
 
 int
 spout_try_group_wait(struct spout_group *group, uint64_t ms)

@@ -2,8 +2,8 @@
 /*
  * Futures in the order of their completion (spout_wait_iterator). Loop thread.
  *
- * Every future has an interest of the iterator on its list from the start; it moves to the
- * list of complete ones when it is notified, and is free when it has been handed out.
+ * Every future has an interest of the iterator on its list from the start; it moves to
+ * the list of complete ones when it is notified, and is free when it has been handed out.
  */
 #include "config.h"
 

@@ -106,7 +106,7 @@ spout__line_end(struct spout__line *line, int error)
 	send_off(&line->promised, error);
 }
 
-/* --- units ------------------------------------------------------------------------------ */
+/* --- units ------------------------------------------------------------------------ */
 
 static void
 units_give_back(struct spout__line *line)

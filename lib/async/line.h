@@ -23,7 +23,8 @@ struct spout__line {
 	void (*give_back)(struct spout__line *line);
 };
 
-void spout__line_init(struct spout__line *line, void (*give_back)(struct spout__line *line));
+void spout__line_init(
+    struct spout__line *line, void (*give_back)(struct spout__line *line));
 /**
  * Wait for a grant, at most `ms`. Returns 0, -ETIMEDOUT (at once if `ms` is 0), or the
  * error that the line ended with. Leaves when cancelled.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Values that a coroutine carries with it (spout_local), and its id in the log. Loop
- * thread. A handful per coroutine at most: a list in the scope's arena. A value is written
- * in place when it fits, so that setting it again and again takes no memory.
+ * thread. A handful per coroutine at most: a list in the scope's arena. A value is
+ * written in place when it fits, so that setting it again and again takes no memory.
  */
 #include "config.h"
 

@@ -17,7 +17,7 @@
 #include "async/line.h"
 #include "async/object.h"
 
-/* --- mutex ------------------------------------------------------------------------------ */
+/* --- mutex ------------------------------------------------------------------------ */
 
 struct spout_mutex {
 	struct spout__object object;
@@ -115,7 +115,7 @@ spout_unlock(struct spout_mutex *mutex)
 	return 0;
 }
 
-/* --- semaphore ---------------------------------------------------------------------------- */
+/* --- semaphore -------------------------------------------------------------------- */
 
 struct spout_semaphore {
 	struct spout__object object;

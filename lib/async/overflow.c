@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A stack overflow names itself: a SIGSEGV or SIGBUS inside the guard of a coroutine's stack
- * is reported with what started the coroutine, then handled as before (core dump).
+ * A stack overflow names itself: a SIGSEGV or SIGBUS inside the guard of a coroutine's
+ * stack is reported with what started the coroutine, then handled as before (core dump).
  * Sanitizers and valgrind report it themselves.
  */
 #include "config.h"

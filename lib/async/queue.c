@@ -3,9 +3,9 @@
  * Queues between coroutines (spout/queue.h). Loop thread.
  *
  * Two kinds of units with a line each: free space, which a put takes and a get gives, and
- * items, the other way round. A coroutine that was granted space or an item copies when it
- * has resumed; if it leaves instead, the unit goes to the next in line. So the number of
- * items stored is that of item units, free or promised, and never beyond the capacity.
+ * items, the other way round. A coroutine that was granted space or an item copies when
+ * it has resumed; if it leaves instead, the unit goes to the next in line. So the number
+ * of items stored is that of item units, free or promised, and never beyond the capacity.
  *
  * The slots are a ring, a stack or a binary heap. The heap breaks ties by the number of
  * the put, so that equals leave in the order they came.
@@ -36,7 +36,7 @@ struct spout_queue {
 	char *slots;       /* `capacity` of them */
 };
 
-/* --- slots ------------------------------------------------------------------------------ */
+/* --- slots ------------------------------------------------------------------------ */
 
 static char *
 slot(const struct spout_queue *queue, size_t i)
@@ -153,7 +153,7 @@ take_out(struct spout_queue *queue, void *ret_item)
 	spout__units_give(&queue->space);
 }
 
-/* --- making ----------------------------------------------------------------------------- */
+/* --- making ----------------------------------------------------------------------- */
 
 static void
 drop_items(struct spout_queue *queue)
@@ -251,7 +251,7 @@ spout_queue_free(struct spout_queue *queue)
 	spout__object_free(queue, "spout_queue_free");
 }
 
-/* --- putting ---------------------------------------------------------------------------- */
+/* --- putting ---------------------------------------------------------------------- */
 
 int
 spout_queue_put_now(struct spout_queue *queue, const void *item)
@@ -287,7 +287,7 @@ spout_queue_put(struct spout_queue *queue, const void *item)
 	spout__object_leave_if(spout_try_queue_put(queue, item, SPOUT_FOREVER));
 }
 
-/* --- getting ---------------------------------------------------------------------------- */
+/* --- getting ---------------------------------------------------------------------- */
 
 int
 spout_queue_get_now(struct spout_queue *queue, void *ret_item)
@@ -325,7 +325,7 @@ spout_queue_get(struct spout_queue *queue, void *ret_item)
 	return r == 0;
 }
 
-/* --- closing, joining ------------------------------------------------------------------- */
+/* --- closing, joining ------------------------------------------------------------- */
 
 void
 spout_queue_close(struct spout_queue *queue)

@@ -161,7 +161,8 @@ spout_zalloc(size_t n, size_t size)
 	size_t bytes;
 
 	if (__builtin_mul_overflow(n, size, &bytes))
-		spout__co_leave(-ENOMEM, 0, "out of memory (%zu times %zu bytes)", n, size);
+		spout__co_leave(
+		    -ENOMEM, 0, "out of memory (%zu times %zu bytes)", n, size);
 	return memset(spout_alloc(bytes), 0, bytes);
 }
 

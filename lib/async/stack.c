@@ -195,7 +195,8 @@ spout__stack_pool_trim(struct spout__stack_pool *pool)
 	struct spout__list *node = pool->free.prev;
 	size_t unused = pool->low_water, done = 0;
 
-	/* The last `low_water` stacks of the list were not touched since the last call. */
+	/* The last `low_water` stacks of the list were not touched since the last
+	 * call. */
 	for (; unused > 0 && node != &pool->free; node = node->prev, unused--) {
 		struct spout__stack *stack =
 		    spout__container_of(node, struct spout__stack, link);

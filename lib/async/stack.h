@@ -5,10 +5,10 @@
  *
  *     slab:  [guard 64 KiB | stack, grows down <- | header] [guard | stack | header] ...
  *
- * Only touched pages are resident. A guard is a MADV_GUARD_INSTALL region (Linux 6.13), else
- * an mprotect() one while the number of mappings allows it, else a canary that is looked
- * at when the coroutine switches. The top of a stack holds its header and the coroutine's
- * own struct, so that a waiting coroutine touches as few pages as can be.
+ * Only touched pages are resident. A guard is a MADV_GUARD_INSTALL region (Linux 6.13),
+ * else an mprotect() one while the number of mappings allows it, else a canary that is
+ * looked at when the coroutine switches. The top of a stack holds its header and the
+ * coroutine's own struct, so that a waiting coroutine touches as few pages as can be.
  */
 #ifndef SPOUT_ASYNC_STACK_H
 #define SPOUT_ASYNC_STACK_H
@@ -25,7 +25,8 @@ struct spout__stack {
 	unsigned valgrind_id;
 	bool canary;             /* guarded by a canary only */
 	bool cold;               /* its pages were given back since the last use */
-	void *user[];            /* SPOUT__STACK_USER_BYTES for the owner, 16-byte aligned */
+	void *user[];            /* SPOUT__STACK_USER_BYTES for the owner, 16-byte
+				  * aligned */
 };
 
 #define SPOUT__STACK_DEFAULT_KIB 256u

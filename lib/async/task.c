@@ -7,7 +7,7 @@
 #include "async/coroutine.h"
 #include "base/stats.h"
 
-/* --- background tasks ----------------------------------------------------------------- */
+/* --- background tasks ------------------------------------------------------------- */
 
 static void
 task_exit(struct spout_coroutine *co, const struct spout__outcome *outcome)
@@ -15,7 +15,8 @@ task_exit(struct spout_coroutine *co, const struct spout__outcome *outcome)
 	if (outcome->error == 0 || outcome->cancelled)
 		return;
 	spout__count(SPOUT__C_TASK_FAILURES, 1);
-	spout_error_log("task failed, started at %s: %s", co->options.where, outcome->reason);
+	spout_error_log(
+	    "task failed, started at %s: %s", co->options.where, outcome->reason);
 }
 
 static const void *
@@ -71,7 +72,7 @@ spout__tasks_cancel(struct spout_loop *loop)
 		    "the worker stops");
 }
 
-/* --- child scopes ----------------------------------------------------------------------- */
+/* --- child scopes ----------------------------------------------------------------- */
 
 /* On the parent's stack, which waits until the child is gone. */
 struct child {

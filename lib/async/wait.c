@@ -110,7 +110,7 @@ await_futures(struct spout_future *const *futures, size_t n, size_t needed, uint
 	return await_run(&await, futures, ms, what);
 }
 
-/* --- one future ------------------------------------------------------------------------ */
+/* --- one future ------------------------------------------------------------------- */
 
 int
 spout__future_await(struct spout_future *future, uint64_t ms, const char *what)
@@ -179,7 +179,7 @@ spout_await_or_cancel(uint64_t ms, struct spout_future *future)
 	return result_or_leave(spout_try_await_or_cancel(ms, future), future);
 }
 
-/* --- several --------------------------------------------------------------------------- */
+/* --- several ---------------------------------------------------------------------- */
 
 int
 spout_try_await_all_of(uint64_t ms, struct spout_future *const *futures, size_t n)
@@ -227,7 +227,7 @@ spout_await_any_of(uint64_t ms, struct spout_future *const *futures, size_t n)
 	return i;
 }
 
-/* --- time ------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------- */
 
 void
 spout_sleep(uint64_t ms)

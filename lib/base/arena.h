@@ -37,7 +37,8 @@ spout__arena_alloc(struct spout__arena *arena, size_t size)
 	size_t need = (size + 15) & ~(size_t)15;
 	char *p = arena->at;
 
-	if (need < size || need > (size_t)(arena->end - p) || need > arena->max - arena->used)
+	if (need < size || need > (size_t)(arena->end - p) ||
+	    need > arena->max - arena->used)
 		return spout__arena_alloc_slow(arena, size);
 	arena->at = p + need;
 	arena->used += need;

@@ -33,7 +33,8 @@ char *spout__buffer_reserve(struct spout__buffer *b, size_t n);
 int spout__buffer_append(struct spout__buffer *b, const void *data, size_t n);
 /** Append formatted text. Returns 0, -EMSGSIZE or -ENOMEM. */
 int spout__buffer_vprintf(struct spout__buffer *b, const char *fmt, va_list ap);
-int spout__buffer_printf(struct spout__buffer *b, const char *fmt, ...) SPOUT_PRINTF(2, 3);
+int spout__buffer_printf(struct spout__buffer *b, const char *fmt, ...)
+    SPOUT_PRINTF(2, 3);
 /** Give the thread's free memory back to malloc. */
 void spout__buffer_trim(void);
 

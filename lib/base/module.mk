@@ -12,5 +12,5 @@ lib_libspout_all_la_SOURCES += \
 	%D%/log_ring.c %D%/log_ring.h \
 	%D%/stats.c %D%/stats.h \
 	%D%/text.c %D%/text.h
-spoutinclude_HEADERS += lib/include/spout/spout.h lib/include/spout/types.h lib/include/spout/log.h
-spoutinclude_HEADERS += lib/include/spout/crypto.h
+spoutinclude_HEADERS += lib/include/spout/spout.h lib/include/spout/types.h
+spoutinclude_HEADERS += lib/include/spout/log.h lib/include/spout/crypto.h

@@ -6,7 +6,8 @@
  *
  * Each word has one writer at a time: relaxed 64-bit atomics, no lock. Counters and
  * histograms carry on over the death of a worker; gauges are cleared by the supervisor.
- * Only the loop's thread writes, except words marked (any thread), which use an atomic add.
+ * Only the loop's thread writes, except words marked (any thread), which use an atomic
+ * add.
  */
 #ifndef SPOUT_BASE_STATS_H
 #define SPOUT_BASE_STATS_H
@@ -19,49 +20,68 @@
 #define SPOUT__COUNTERS(X) \
 	X(LOOP_TURNS, "spout_loop_turns_total", "Turns of the event loop.") \
 	X(CONNECTIONS, "spout_connections_total", "Connections accepted.") \
-	X(ACCEPT_ERRORS, "spout_accept_errors_total", "Failed accept calls (descriptors, memory).") \
+	X(ACCEPT_ERRORS, "spout_accept_errors_total", \
+	    "Failed accept calls (descriptors, memory).") \
 	X(REQUESTS, "spout_requests_total", "Requests whose handling has begun.") \
 	X(RESPONSES_1XX, "spout_responses_1xx_total", "Responses with status 1xx.") \
 	X(RESPONSES_2XX, "spout_responses_2xx_total", "Responses with status 2xx.") \
 	X(RESPONSES_3XX, "spout_responses_3xx_total", "Responses with status 3xx.") \
 	X(RESPONSES_4XX, "spout_responses_4xx_total", "Responses with status 4xx.") \
 	X(RESPONSES_5XX, "spout_responses_5xx_total", "Responses with status 5xx.") \
-	X(REQUESTS_REJECTED, "spout_requests_rejected_total", "Requests refused by the strict HTTP layer.") \
-	X(REQUESTS_CANCELLED, "spout_requests_cancelled_total", "Requests whose client went away.") \
-	X(REQUESTS_TIMED_OUT, "spout_requests_timed_out_total", "Requests that passed their deadline.") \
+	X(REQUESTS_REJECTED, "spout_requests_rejected_total", \
+	    "Requests refused by the strict HTTP layer.") \
+	X(REQUESTS_CANCELLED, "spout_requests_cancelled_total", \
+	    "Requests whose client went away.") \
+	X(REQUESTS_TIMED_OUT, "spout_requests_timed_out_total", \
+	    "Requests that passed their deadline.") \
 	X(BYTES_IN, "spout_bytes_received_total", "Bytes read from clients.") \
 	X(BYTES_OUT, "spout_bytes_sent_total", "Bytes written to clients.") \
-	X(CONN_TIMEOUTS, "spout_connection_timeouts_total", "Connections closed by a time-out.") \
+	X(CONN_TIMEOUTS, "spout_connection_timeouts_total", \
+	    "Connections closed by a time-out.") \
 	X(COROUTINES, "spout_coroutines_total", "Coroutines started.") \
 	X(TASK_FAILURES, "spout_task_failures_total", "Background tasks that failed.") \
 	X(JOBS_SUBMITTED, "spout_jobs_submitted_total", "Jobs handed to thread pools.") \
 	X(JOBS_COMPLETED, "spout_jobs_completed_total", "Jobs that ran to their end.") \
-	X(JOBS_REFUSED, "spout_jobs_refused_total", "Jobs refused by a full or late queue.") \
-	X(JOBS_EXPIRED, "spout_jobs_expired_total", "Jobs dropped unrun after their deadline.") \
-	X(JOBS_CANCELLED, "spout_jobs_cancelled_total", "Jobs dropped unrun by cancellation.") \
+	X(JOBS_REFUSED, "spout_jobs_refused_total", \
+	    "Jobs refused by a full or late queue.") \
+	X(JOBS_EXPIRED, "spout_jobs_expired_total", \
+	    "Jobs dropped unrun after their deadline.") \
+	X(JOBS_CANCELLED, "spout_jobs_cancelled_total", \
+	    "Jobs dropped unrun by cancellation.") \
 	X(PG_QUERIES, "spout_pg_queries_total", "PostgreSQL queries sent.") \
 	X(PG_ERRORS, "spout_pg_errors_total", "PostgreSQL queries that failed.") \
 	X(PG_CONNECTS, "spout_pg_connects_total", "PostgreSQL connections opened.") \
-	X(PG_CONNECT_FAILURES, "spout_pg_connect_failures_total", "PostgreSQL connection attempts that failed.") \
+	X(PG_CONNECT_FAILURES, "spout_pg_connect_failures_total", \
+	    "PostgreSQL connection attempts that failed.") \
 	X(PG_CANCELS, "spout_pg_cancels_total", "PostgreSQL cancel requests sent.") \
-	X(PG_ACQUIRE_TIMEOUTS, "spout_pg_acquire_timeouts_total", "Waits for a PostgreSQL connection that ran out of time.") \
-	X(LOG_DROPPED, "spout_log_lines_dropped_total", "Log lines dropped because the ring was full (any thread).")
+	X(PG_ACQUIRE_TIMEOUTS, "spout_pg_acquire_timeouts_total", \
+	    "Waits for a PostgreSQL connection that ran out of time.") \
+	X(LOG_DROPPED, "spout_log_lines_dropped_total", \
+	    "Log lines dropped because the ring was full (any thread).")
 
 #define SPOUT__GAUGES(X) \
-	X(HEARTBEAT_MS, "spout_heartbeat_ms", "Monotonic time of the loop's last heartbeat.") \
+	X(HEARTBEAT_MS, "spout_heartbeat_ms", \
+	    "Monotonic time of the loop's last heartbeat.") \
 	X(CONNECTIONS_OPEN, "spout_connections_open", "Open client connections.") \
 	X(REQUESTS_RUNNING, "spout_requests_running", "Requests in flight.") \
 	X(COROUTINES_ALIVE, "spout_coroutines_alive", "Coroutines that have not ended.") \
 	X(JOBS_QUEUED, "spout_jobs_queued", "Jobs waiting for a thread (all pools).") \
-	X(JOBS_RUNNING, "spout_jobs_running", "Jobs on a thread (all pools; any thread).") \
-	X(PG_CONNECTIONS_OPEN, "spout_pg_connections_open", "Open PostgreSQL connections (any thread).") \
-	X(PG_CONNECTIONS_BUSY, "spout_pg_connections_busy", "PostgreSQL connections in use (any thread).") \
-	X(LOOP_LAG_US, "spout_loop_lag_us", "Longest turn of the loop in the last second, microseconds.")
+	X(JOBS_RUNNING, "spout_jobs_running", \
+	    "Jobs on a thread (all pools; any thread).") \
+	X(PG_CONNECTIONS_OPEN, "spout_pg_connections_open", \
+	    "Open PostgreSQL connections (any thread).") \
+	X(PG_CONNECTIONS_BUSY, "spout_pg_connections_busy", \
+	    "PostgreSQL connections in use (any thread).") \
+	X(LOOP_LAG_US, "spout_loop_lag_us", \
+	    "Longest turn of the loop in the last second, microseconds.")
 
-/* Histograms of microseconds: bucket i counts values < 2^i us, the last one all others. */
+/* Histograms of microseconds: bucket i counts values < 2^i us, the last one all
+ * others. */
 #define SPOUT__HISTOGRAMS(X) \
-	X(REQUEST_US, "spout_request_duration_us", "From the head of a request to the end of its handler.") \
-	X(LOOP_TURN_US, "spout_loop_turn_us", "Time of one turn of the loop, waiting not included.")
+	X(REQUEST_US, "spout_request_duration_us", \
+	    "From the head of a request to the end of its handler.") \
+	X(LOOP_TURN_US, "spout_loop_turn_us", \
+	    "Time of one turn of the loop, waiting not included.")
 
 #define SPOUT__HISTOGRAM_BUCKETS 28
 
@@ -131,7 +151,8 @@ spout__gauge_add(enum spout__gauge id, int64_t n)
 static inline void
 spout__gauge_add_shared(enum spout__gauge id, int64_t n)
 {
-	atomic_fetch_add_explicit(&spout__stats->gauges[id], (uint64_t)n, memory_order_relaxed);
+	atomic_fetch_add_explicit(
+	    &spout__stats->gauges[id], (uint64_t)n, memory_order_relaxed);
 }
 
 static inline unsigned

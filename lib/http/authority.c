@@ -73,7 +73,8 @@ authority_check(struct spout_slice authority)
 	return p == end || (*p == ':' && port_valid(p + 1, end));
 }
 
-/* A server is asked for few hosts: the last one found valid need not be looked at again. */
+/* A server is asked for few hosts: the last one found valid need not be looked at
+ * again. */
 bool
 spout__http_authority_valid(struct spout_slice authority)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One HTTP/1 connection: bytes in, requests started in order, time-outs, and the ways it
- * ends. Loop's stack only; states in conn.h.
+ * One HTTP/1 connection: bytes in, requests started in order, what follows the end of
+ * each. Loop's stack only; states in conn.h, their time-outs in conn_time.c, the ways a
+ * connection ends in conn_end.c.
  *
  * Nothing here happens per request but list moves and stores: the timer is lazy, the read
  * buffer belongs to the loop, the write leaves at the end of the turn.
@@ -19,163 +20,12 @@
 #define MAX_REQUESTS_PER_TURN 64
 /* An unread body up to this size is read and dropped to keep the connection. */
 #define DRAIN_MAX_BYTES 65536u
-/*
- * What still comes behind the last response is read and dropped for this long, and this
- * much: a proxy that meets a reset while it passes an upload on answers 502 instead.
- */
-#define LINGER_MS 5000u
-#define DRAIN_LINGER_MS 1000u /* the same while the server stops */
-#define LINGER_MAX_BYTES (64u << 20)
-
-/* --- state and deadline ----------------------------------------------------------------- */
-
-void
-spout__conn_set_deadline(struct spout__http_conn *conn, uint64_t ms)
-{
-	struct spout_loop *loop = conn->stream.loop;
-
-	conn->deadline_ms = ms == 0 ? UINT64_MAX : spout__loop_after_ms(loop, ms);
-	if (ms != 0 && (!spout__timer_pending(&conn->timer) ||
-	        conn->timer.at_ms > conn->deadline_ms))
-		spout__timer_start_at(loop, &conn->timer, conn->deadline_ms);
-}
-
-void
-spout__conn_watch_output(struct spout__http_conn *conn)
-{
-	bool unsent = spout__stream_unsent(&conn->stream) > 0;
-
-	spout__conn_set_deadline(
-	    conn, unsent ? conn->server->options.write_timeout_ms : 0);
-}
-
-/* A client that does not take the last response is not one that thinks of its next. */
-static uint64_t
-idle_ms(const struct spout__http_conn *conn)
-{
-	return spout__stream_unsent(&conn->stream) > 0 ?
-	    conn->server->options.write_timeout_ms :
-	    conn->server->options.idle_timeout_ms;
-}
-
-static uint64_t
-linger_ms(const struct spout__http_conn *conn)
-{
-	if (spout__stream_unsent(&conn->stream) > 0)
-		return conn->server->options.write_timeout_ms;
-	return conn->server->draining ? DRAIN_LINGER_MS : LINGER_MS;
-}
-
-static void
-conn_set_state(struct spout__http_conn *conn, enum spout__conn_state state)
-{
-	struct spout__http_server *server = conn->server;
-	const struct spout__http_options *options = &server->options;
-	bool was_idle = conn->state == SPOUT__CONN_IDLE;
-
-	conn->state = (unsigned char)state;
-	switch (state) {
-	case SPOUT__CONN_IDLE:
-		spout__list_remove(&conn->link);
-		spout__list_push(&server->idle, &conn->link);
-		spout__conn_set_deadline(conn, idle_ms(conn));
-		if (server->draining)
-			spout__server_idle_in_drain(server);
-		return;
-	case SPOUT__CONN_HEAD:
-		spout__conn_set_deadline(conn, options->head_timeout_ms);
-		break;
-	case SPOUT__CONN_BODY:
-	case SPOUT__CONN_DRAINING:
-		spout__conn_set_deadline(conn, options->body_timeout_ms);
-		break;
-	case SPOUT__CONN_RUNNING:
-	case SPOUT__CONN_CLOSED:
-		spout__conn_set_deadline(conn, 0);
-		break;
-	case SPOUT__CONN_LINGERING:
-		spout__conn_set_deadline(conn, linger_ms(conn));
-		break;
-	}
-	if (was_idle) {
-		spout__list_remove(&conn->link);
-		spout__list_push(&server->busy, &conn->link);
-	}
-}
-
-/* --- the ways it ends --------------------------------------------------------------------- */
-
-static void
-conn_free(struct spout__ready *ready)
-{
-	free(spout__container_of(ready, struct spout__http_conn, ready));
-}
-
-void
-spout__conn_close(struct spout__http_conn *conn)
-{
-	struct spout__http_server *server = conn->server;
-	struct spout__http_exchange *ex = conn->ex;
-
-	if (conn->state == SPOUT__CONN_CLOSED)
-		return;
-	conn_set_state(conn, SPOUT__CONN_CLOSED);
-	conn->ex = NULL;
-	if (ex != NULL)
-		spout__exchange_detach(ex);
-	spout__timer_stop(&conn->timer);
-	spout__stream_close(&conn->stream);
-	spout__buffer_release(&conn->in);
-	spout__list_remove(&conn->link);
-	spout__list_remove(&conn->ready.link);
-	spout__ready_init(&conn->ready, conn_free);
-	spout__loop_defer_free(server->loop, &conn->ready);
-	server->n_conns--;
-	spout__gauge_add(SPOUT__G_CONNECTIONS_OPEN, -1);
-	spout__server_conn_gone(server);
-}
-
-/*
- * The response was the last: send it, say so with a FIN, and read what the client still
- * sends, so that its kernel does not throw the response away on a reset (RFC 9112 9.6).
- */
-static void
-conn_linger(struct spout__http_conn *conn)
-{
-	spout__buffer_release(&conn->in);
-	conn->ex = NULL;
-	conn_set_state(conn, SPOUT__CONN_LINGERING);
-	spout__stream_set_reading(&conn->stream, true);
-	if (spout__stream_unsent(&conn->stream) > 0)
-		return; /* on_sent goes on */
-	if (conn->stream.eof || conn->close_clean) {
-		spout__conn_close(conn);
-		return;
-	}
-	if (!conn->fin_sent)
-		spout__stream_shutdown(&conn->stream);
-	conn->fin_sent = true;
-}
-
-static void
-conn_fault(struct spout__http_conn *conn, enum spout__http_fault fault)
-{
-	struct spout__http_exchange *ex = conn->ex;
-
-	conn->ex = NULL;
-	if (ex != NULL)
-		spout__exchange_drop(ex);
-	spout__count(SPOUT__C_REQUESTS_REJECTED, 1);
-	spout__response_fault(conn, fault);
-	conn_linger(conn);
-}
-
-/* --- requests ------------------------------------------------------------------------------ */
+/* --- requests --------------------------------------------------------------------- */
 
 static void
 conn_run(struct spout__http_conn *conn)
 {
-	conn_set_state(conn, SPOUT__CONN_RUNNING);
+	spout__conn_set_state(conn, SPOUT__CONN_RUNNING);
 	if (conn->ex->plan.stream_body)
 		conn->run_pending = true; /* it reads from conn->in */
 	else
@@ -192,9 +42,10 @@ conn_take_body(struct spout__http_conn *conn, const char *data, size_t len)
 	int r;
 
 	do {
-		r = spout__http_body_feed(&ex->body, data + total, len - total, &used, &piece);
+		r = spout__http_body_feed(
+		    &ex->body, data + total, len - total, &used, &piece);
 		if (r < 0) {
-			conn_fault(conn, (enum spout__http_fault)-r);
+			spout__conn_fault(conn, (enum spout__http_fault)-r);
 			return len;
 		}
 		total += used;
@@ -219,13 +70,13 @@ conn_drop_body(struct spout__http_conn *conn, const char *data, size_t len)
 	do {
 		if (spout__http_body_feed(&conn->drain, data + total, len - total, &used,
 		        &piece) < 0) {
-			conn_linger(conn); /* answered already: no second answer */
+			spout__conn_linger(conn); /* answered already: no second answer */
 			return len;
 		}
 		total += used;
 	} while (used > 0 && !spout__http_body_done(&conn->drain));
 	if (spout__http_body_done(&conn->drain))
-		conn_set_state(conn, SPOUT__CONN_IDLE);
+		spout__conn_set_state(conn, SPOUT__CONN_IDLE);
 	return total;
 }
 
@@ -237,7 +88,7 @@ conn_start_exchange(struct spout__http_conn *conn, const char *data, size_t len)
 
 	if (ex == NULL) {
 		if (fault != SPOUT__FAULT_NONE)
-			conn_fault(conn, fault);
+			spout__conn_fault(conn, fault);
 		else
 			spout__conn_close(conn);
 		return;
@@ -246,7 +97,7 @@ conn_start_exchange(struct spout__http_conn *conn, const char *data, size_t len)
 	if (ex->plan.stream_body || spout__http_body_done(&ex->body))
 		conn_run(conn);
 	else
-		conn_set_state(conn, SPOUT__CONN_BODY);
+		spout__conn_set_state(conn, SPOUT__CONN_BODY);
 }
 
 /* Skip empty lines before a head: not more than are allowed, in however many pieces. */
@@ -271,18 +122,18 @@ conn_take_head(struct spout__http_conn *conn, const char *data, size_t len)
 		skipped = conn_skip_empty(conn, data, len);
 	if (len == skipped) {
 		if (conn->state == SPOUT__CONN_HEAD)
-			conn_set_state(conn, SPOUT__CONN_IDLE);
+			spout__conn_set_state(conn, SPOUT__CONN_IDLE);
 		return skipped;
 	}
 	n = spout__http_head_find(data + skipped, len - skipped, &conn->find_from,
 	    &conn->server->options.limits);
 	if (n < 0) {
-		conn_fault(conn, (enum spout__http_fault)-n);
+		spout__conn_fault(conn, (enum spout__http_fault)-n);
 		return len;
 	}
 	if (n == 0) {
 		if (conn->state != SPOUT__CONN_HEAD)
-			conn_set_state(conn, SPOUT__CONN_HEAD);
+			spout__conn_set_state(conn, SPOUT__CONN_HEAD);
 		return skipped;
 	}
 	conn->find_from = conn->empty_bytes = 0;
@@ -395,7 +246,7 @@ conn_check_eof(struct spout__http_conn *conn)
 	conn->ex = NULL;
 	if (ex != NULL)
 		spout__exchange_drop(ex);
-	conn_linger(conn);
+	spout__conn_linger(conn);
 }
 
 static void
@@ -408,7 +259,7 @@ on_ready(struct spout__ready *ready)
 	conn_check_eof(conn);
 }
 
-/* --- the end of an exchange ------------------------------------------------------------------ */
+/* --- the end of an exchange ------------------------------------------------------- */
 
 /* May the rest of the body be read and dropped, to keep the connection? */
 static bool
@@ -451,12 +302,13 @@ spout__conn_exchange_done(struct spout__http_conn *conn, bool cut)
 	if (ex->close_after || !worth_draining(ex))
 		conn->close_after = true;
 	if (conn->close_after) {
-		conn->close_clean = body_done && conn->in.len == 0 && !ex->head->keep_alive;
-		conn_linger(conn);
+		conn->close_clean = body_done && conn->in.len == 0 &&
+		    !ex->head->keep_alive;
+		spout__conn_linger(conn);
 		return;
 	}
 	conn->drain = ex->body;
-	conn_set_state(conn, body_done ? SPOUT__CONN_IDLE : SPOUT__CONN_DRAINING);
+	spout__conn_set_state(conn, body_done ? SPOUT__CONN_IDLE : SPOUT__CONN_DRAINING);
 	if (conn->processing)
 		return; /* conn_use() goes on */
 	if (conn->in.len > 0 || conn->stream.eof)
@@ -465,27 +317,7 @@ spout__conn_exchange_done(struct spout__http_conn *conn, bool cut)
 		spout__conn_update_reading(conn);
 }
 
-bool
-spout__conn_expects_nothing(const struct spout__http_conn *conn)
-{
-	char byte;
-
-	return spout__stream_unsent(&conn->stream) == 0 && conn->in.len == 0 &&
-	    recv(conn->stream.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
-}
-
-void
-spout__conn_drain(struct spout__http_conn *conn, bool close_idle)
-{
-	conn->close_after = true;
-	if (conn->state == SPOUT__CONN_LINGERING)
-		spout__conn_set_deadline(conn, linger_ms(conn));
-	if (close_idle && conn->state == SPOUT__CONN_IDLE &&
-	    spout__conn_expects_nothing(conn))
-		conn_linger(conn);
-}
-
-/* --- stream callbacks --------------------------------------------------------------------------- */
+/* --- stream callbacks ------------------------------------------------------------- */
 
 static struct spout__http_conn *
 conn_of(struct spout__stream *stream)
@@ -506,30 +338,13 @@ on_streamed_body(struct spout__http_conn *conn, const char *data, size_t len)
 	spout__conn_update_reading(conn);
 }
 
-bool
-spout__conn_body_too_slow(const struct spout__http_conn *conn,
-    const struct spout__http_exchange *ex)
-{
-	/* A body that trickles is a client that holds a place for nothing; but the time that
-	 * the handler takes between two reads is not the client's. */
-	uint64_t spent = ex->plan.stream_body ?
-	    ex->body_waited_ms :
-	    spout_loop_now_ms(conn->stream.loop) - ex->body_began_ms;
-	const struct spout__http_options *options = &conn->server->options;
-	uint64_t rate = options->min_body_rate;
-
-	return rate > 0 && spent > options->min_body_grace_ms && ex->body.total < rate * spent / 1000;
-}
-
 static void
 on_data(struct spout__stream *stream, const char *data, size_t len)
 {
 	struct spout__http_conn *conn = conn_of(stream);
 
 	if (conn->state == SPOUT__CONN_LINGERING) {
-		conn->lingered += (uint32_t)len;
-		if (conn->lingered > LINGER_MAX_BYTES)
-			spout__conn_close(conn);
+		spout__conn_linger_data(conn, len);
 		return;
 	}
 	if (conn->state == SPOUT__CONN_RUNNING) {
@@ -539,7 +354,7 @@ on_data(struct spout__stream *stream, const char *data, size_t len)
 	if (conn->state == SPOUT__CONN_BODY) {
 		if (spout__conn_body_too_slow(conn, conn->ex)) {
 			spout__count(SPOUT__C_CONN_TIMEOUTS, 1);
-			conn_fault(conn, SPOUT__FAULT_BODY_TIMEOUT);
+			spout__conn_fault(conn, SPOUT__FAULT_BODY_TIMEOUT);
 			return;
 		}
 		spout__conn_set_deadline(conn, conn->server->options.body_timeout_ms);
@@ -595,7 +410,8 @@ on_eof(struct spout__stream *stream)
 	conn_check_eof(conn);
 }
 
-/* Not read to the end: what is missing of a body, or of a next request, may still come. */
+/* Not read to the end: what is missing of a body, or of a next request, may still
+ * come. */
 static void
 on_closing(struct spout__stream *stream)
 {
@@ -621,78 +437,24 @@ on_sent(struct spout__stream *stream)
 	size_t unsent = spout__stream_unsent(stream);
 
 	if (conn->state == SPOUT__CONN_LINGERING) {
-		conn_linger(conn);
+		spout__conn_linger(conn);
 		return;
 	}
 	/* While a body is awaited, that is what has a deadline. */
 	if (conn->state == SPOUT__CONN_RUNNING && spout__list_empty(&conn->ex->readers))
 		spout__conn_watch_output(conn);
 	else if (conn->state == SPOUT__CONN_IDLE)
-		spout__conn_set_deadline(conn, idle_ms(conn));
+		spout__conn_watch_idle(conn);
 	if (conn->ex != NULL && unsent <= SPOUT__CONN_UNSENT_HIGH / 2)
 		spout__exchange_wake(&conn->ex->writers);
 	if (conn->in.len > 0 && conn_can_start(conn) && !conn->processing)
 		spout__loop_ready(stream->loop, &conn->ready);
 }
 
-static const struct spout__stream_ops stream_ops = { on_data, on_eof, on_closing, on_error,
-	on_sent };
+static const struct spout__stream_ops stream_ops = { on_data, on_eof, on_closing,
+	on_error, on_sent };
 
-/* --- time-outs ------------------------------------------------------------------------------------ */
-
-static void
-conn_timed_out(struct spout__http_conn *conn)
-{
-	spout__count(SPOUT__C_CONN_TIMEOUTS, 1);
-	switch ((enum spout__conn_state)conn->state) {
-	case SPOUT__CONN_HEAD:
-		conn_fault(conn, SPOUT__FAULT_HEAD_TIMEOUT);
-		break;
-	case SPOUT__CONN_BODY:
-		conn_fault(conn, SPOUT__FAULT_BODY_TIMEOUT);
-		break;
-	case SPOUT__CONN_RUNNING:
-		if (!spout__list_empty(&conn->ex->readers)) {
-			conn->ex->fault = SPOUT__FAULT_BODY_TIMEOUT;
-			spout__exchange_wake(&conn->ex->readers);
-			break;
-		}
-		spout__conn_close(conn); /* the client does not take what we write */
-		break;
-	case SPOUT__CONN_IDLE:
-		if (spout__stream_unsent(&conn->stream) > 0)
-			spout__conn_close(conn);
-		else if (spout__conn_expects_nothing(conn))
-			conn_linger(conn);
-		else /* a request came while the loop was busy */
-			spout__conn_set_deadline(
-			    conn, conn->server->options.head_timeout_ms);
-		break;
-	case SPOUT__CONN_DRAINING:
-		conn_linger(conn); /* the response may still be on its way */
-		break;
-	case SPOUT__CONN_LINGERING:
-	case SPOUT__CONN_CLOSED:
-		spout__conn_close(conn);
-		break;
-	}
-}
-
-static void
-on_timer(struct spout__timer *timer)
-{
-	struct spout__http_conn *conn =
-	    spout__container_of(timer, struct spout__http_conn, timer);
-
-	if (conn->deadline_ms == UINT64_MAX)
-		return; /* started again with the next deadline */
-	if (spout_loop_now_ms(conn->stream.loop) < conn->deadline_ms)
-		spout__timer_start_at(conn->stream.loop, timer, conn->deadline_ms);
-	else
-		conn_timed_out(conn);
-}
-
-/* --- making ------------------------------------------------------------------------------------------ */
+/* --- making ----------------------------------------------------------------------- */
 
 static void
 set_peer(struct spout__http_conn *conn, const struct sockaddr *peer, socklen_t len)
@@ -721,12 +483,12 @@ spout__conn_new(struct spout__http_server *server, int fd, const struct sockaddr
 	conn->server = server;
 	set_peer(conn, peer, peer_len);
 	spout__buffer_init(&conn->in, SPOUT__CONN_BODY_AHEAD + 2 * SPOUT__LOOP_SCRATCH);
-	spout__timer_init(&conn->timer, on_timer);
+	spout__timer_init(&conn->timer, spout__conn_on_timer);
 	spout__ready_init(&conn->ready, on_ready);
 	spout__list_init(&conn->link);
 	conn->close_after = server->draining;
 	server->n_conns++;
 	spout__gauge_add(SPOUT__G_CONNECTIONS_OPEN, 1);
-	conn_set_state(conn, SPOUT__CONN_IDLE);
+	spout__conn_set_state(conn, SPOUT__CONN_IDLE);
 	return 0;
 }

@@ -28,7 +28,7 @@
  *   DRAINING  answered; the rest of the body is read and dropped, then IDLE
  *   LINGERING the response says close: flush, FIN, read and drop, close
  *   CLOSED    detached; freed at the end of the turn
- * Changed in conn_set_state() only.
+ * Changed in spout__conn_set_state() only.
  */
 enum spout__conn_state {
 	SPOUT__CONN_IDLE,
@@ -52,7 +52,8 @@ struct spout__http_conn {
 	struct spout__http_server *server;
 	struct spout__http_exchange *ex; /* BODY, RUNNING */
 	struct spout__list link;         /* server->idle or server->busy */
-	struct spout__timer timer;       /* lazy: fires, looks at deadline_ms, starts again */
+	struct spout__timer timer;       /* lazy: fires, looks at deadline_ms, starts
+					  * again */
 	uint64_t deadline_ms;
 	struct spout__ready ready;       /* process later; and the deferred free */
 	struct spout__buffer in;         /* bytes read and not yet used */
@@ -101,7 +102,8 @@ struct spout__http_exchange {
 	uint64_t sent_body;
 
 	/* Set one by one when it is made; what stands above is cleared. */
-	struct spout__list readers, writers; /* who waits for body bytes, or to write more */
+	struct spout__list readers, writers; /* who waits for body bytes, or to
+					      * write more */
 	struct spout__http_plan plan;
 	struct spout__http_body body;
 	uint64_t body_began_ms;
@@ -126,7 +128,8 @@ struct spout__http_server {
 	struct spout__list idle, busy; /* connections; idle: the longest idle first */
 	struct spout__list listeners;
 	unsigned n_conns;
-	unsigned n_exchanges; /* outlive connections: a cancelled handler ends a turn later */
+	unsigned n_exchanges; /* outlive connections: a cancelled handler ends a turn
+			       * later */
 	bool draining, freeing;
 	struct spout__timer drain_timer;
 	spout_callback_fn drained;
@@ -139,27 +142,49 @@ struct spout__http_server {
 
 /* --- conn.c ------------------------------------------------------------------------ */
 
-int spout__conn_new(struct spout__http_server *server, int fd, const struct sockaddr *peer,
-    socklen_t peer_len);
-/** Close now, cancelling what runs. */
-void spout__conn_close(struct spout__http_conn *conn);
+int spout__conn_new(struct spout__http_server *server, int fd,
+    const struct sockaddr *peer, socklen_t peer_len);
 /** The exchange has been answered (its head may ask to close): go on, drain or linger. */
 void spout__conn_exchange_done(struct spout__http_conn *conn, bool cut);
-/** Move the deadline `ms` from now (0: none). */
-void spout__conn_set_deadline(struct spout__http_conn *conn, uint64_t ms);
-/** A handler runs and does not wait for the client: the deadline is that of its output. */
-void spout__conn_watch_output(struct spout__http_conn *conn);
 /** Read more or less, as the buffer and the state allow. */
 void spout__conn_update_reading(struct spout__http_conn *conn);
+/** Can the connection go on after this exchange? Decides what its head says. */
+bool spout__conn_may_keep(const struct spout__http_conn *conn);
+
+/* --- conn_time.c ------------------------------------------------------------------- */
+
+/** Enter a state: its deadline, and its list of the server. */
+void spout__conn_set_state(struct spout__http_conn *conn, enum spout__conn_state state);
+/** Move the deadline `ms` from now (0: none). */
+void spout__conn_set_deadline(struct spout__http_conn *conn, uint64_t ms);
+/** A handler runs and does not wait for the client: the deadline is that of its
+ * output. */
+void spout__conn_watch_output(struct spout__http_conn *conn);
+/** Idle: the deadline is that of the next request, or of output that waits. */
+void spout__conn_watch_idle(struct spout__http_conn *conn);
+/** Does the body of this exchange trickle in below the minimum rate? */
+bool spout__conn_body_too_slow(const struct spout__http_conn *conn,
+    const struct spout__http_exchange *ex);
+/** The deadline may have come. */
+void spout__conn_on_timer(struct spout__timer *timer);
+
+/* --- conn_end.c -------------------------------------------------------------------- */
+
+/** Close now, cancelling what runs. */
+void spout__conn_close(struct spout__http_conn *conn);
+/**
+ * The response was the last: send it, say so with a FIN, and read what the client still
+ * sends, so that its kernel does not throw the response away on a reset (RFC 9112 9.6).
+ */
+void spout__conn_linger(struct spout__http_conn *conn);
+/** `len` bytes have come while lingering. */
+void spout__conn_linger_data(struct spout__http_conn *conn, size_t len);
+/** Answer a fault, whole, and linger; a handler that has not started never will. */
+void spout__conn_fault(struct spout__http_conn *conn, enum spout__http_fault fault);
 /** Is an idle connection without an answer to send and without a request to read? */
 bool spout__conn_expects_nothing(const struct spout__http_conn *conn);
 /** Draining: close after what runs; close if idle. */
 void spout__conn_drain(struct spout__http_conn *conn, bool close_idle);
-/** Does the body of this exchange trickle in below the minimum rate? */
-bool spout__conn_body_too_slow(const struct spout__http_conn *conn,
-    const struct spout__http_exchange *ex);
-/** Can the connection go on after this exchange? Decides what its head says. */
-bool spout__conn_may_keep(const struct spout__http_conn *conn);
 
 /* --- server.c ----------------------------------------------------------------------- */
 
@@ -167,13 +192,14 @@ bool spout__conn_may_keep(const struct spout__http_conn *conn);
 void spout__server_conn_gone(struct spout__http_server *server);
 /** A connection is idle although the server stops: close it when its time has come. */
 void spout__server_idle_in_drain(struct spout__http_server *server);
-/** A handler has ended, or was never started: it does not refer to the server any more. */
+/** A handler has ended, or was never started: it does not refer to the server any
+ * more. */
 void spout__server_exchange_gone(struct spout__http_server *server);
 
-/* --- exchange.c ---------------------------------------------------------------------- */
+/* --- exchange.c ------------------------------------------------------------------- */
 
-/** Start an exchange for the head at `data`. Returns NULL and *ret_fault, or out of memory
- * (fault NONE). */
+/** Start an exchange for the head at `data`. Returns NULL and *ret_fault, or out of
+ * memory (fault NONE). */
 struct spout__http_exchange *spout__exchange_new(struct spout__http_conn *conn,
     const char *data, size_t len, enum spout__http_fault *ret_fault);
 /** Run its handler; it may have ended when this returns. */
@@ -188,7 +214,7 @@ void spout__exchange_wake(struct spout__list *list);
 /** Send "100 Continue" if the client waits for it. */
 void spout__exchange_continue(struct spout__http_exchange *ex);
 
-/* --- response.c ----------------------------------------------------------------------- */
+/* --- response.c ------------------------------------------------------------------- */
 
 /** Compose what is missing of the response. Returns false when it has to be cut. */
 bool spout__response_finish(struct spout__http_exchange *ex, bool failed);

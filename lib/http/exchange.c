@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One request and its handler: the coroutine, the request side, the end. Made and run on the
- * loop's stack; what the handler calls runs on the coroutine's. It lives in the memory of
- * the coroutine's scope, which may outlive the connection.
+ * One request and its handler: the coroutine, the request side, the end. Made and run on
+ * the loop's stack; what the handler calls runs on the coroutine's. It lives in the
+ * memory of the coroutine's scope, which may outlive the connection.
  */
 #include "config.h"
 
@@ -12,7 +12,7 @@
 #include "base/stats.h"
 #include "http/conn.h"
 
-/* --- life ----------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------- */
 
 static void
 ex_main(void *arg)
@@ -192,7 +192,7 @@ spout__exchange_detach(struct spout__http_exchange *ex)
 	spout__exchange_wake(&ex->writers);
 }
 
-/* --- waiting for the client --------------------------------------------------------------- */
+/* --- waiting for the client ------------------------------------------------------- */
 
 static void
 wait_detach(struct spout__waker *waker)
@@ -222,7 +222,7 @@ spout__exchange_wake(struct spout__list *list)
 		    &spout__container_of(node, struct spout__http_wait, link)->waker);
 }
 
-/* --- the request body ------------------------------------------------------------------- */
+/* --- the request body ------------------------------------------------------------- */
 
 void
 spout__exchange_continue(struct spout__http_exchange *ex)
@@ -337,7 +337,7 @@ spout__http_body_read(struct spout__http_exchange *ex)
 	}
 }
 
-/* --- looking at it ------------------------------------------------------------------------ */
+/* --- looking at it ---------------------------------------------------------------- */
 
 const struct spout__http_head *
 spout__http_head_of(const struct spout__http_exchange *ex)

@@ -89,7 +89,8 @@ spout__http_skip_empty(const char *data, size_t len)
 {
 	size_t n = 0;
 
-	while (n < SPOUT__HTTP_MAX_EMPTY && len - n >= 2 && data[n] == '\r' && data[n + 1] == '\n')
+	while (n < SPOUT__HTTP_MAX_EMPTY && len - n >= 2 && data[n] == '\r' &&
+	    data[n + 1] == '\n')
 		n += 2;
 	return n;
 }

@@ -70,8 +70,8 @@ int spout__http_head_find(
     const char *data, size_t len, size_t *from, const struct spout__http_limits *limits);
 /**
  * How many bytes of leading CRLF (at most two, RFC 9112 2.2) to skip. Whoever skips them
- * before the rest has come counts them, SPOUT__HTTP_MAX_EMPTY bytes before one request, or
- * a client could send empty lines for ever.
+ * before the rest has come counts them, SPOUT__HTTP_MAX_EMPTY bytes before one request,
+ * or a client could send empty lines for ever.
  */
 #define SPOUT__HTTP_MAX_EMPTY 4u
 size_t spout__http_skip_empty(const char *data, size_t len);

@@ -4,6 +4,8 @@ lib_libspout_all_la_SOURCES += \
 	%D%/body.c %D%/body.h \
 	%D%/chars.c %D%/chars.h \
 	%D%/conn.c %D%/conn.h \
+	%D%/conn_end.c \
+	%D%/conn_time.c \
 	%D%/exchange.c \
 	%D%/fault.c %D%/fault.h \
 	%D%/head.c %D%/head.h \

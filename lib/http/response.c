@@ -17,7 +17,7 @@
 #include "http/conn.h"
 #include "http/reason.h"
 
-/* --- small parts ------------------------------------------------------------------------ */
+/* --- small parts ------------------------------------------------------------------ */
 
 static char *
 put(char *to, const char *text, size_t len)
@@ -53,7 +53,7 @@ sends_body(const struct spout__http_exchange *ex)
 	return ex->head->method != SPOUT__HTTP_HEAD && !status_has_no_body(ex->status);
 }
 
-/* --- fields ------------------------------------------------------------------------------- */
+/* --- fields ----------------------------------------------------------------------- */
 
 enum field {
 	FIELD_PLAIN,
@@ -69,7 +69,8 @@ field_of_name(struct spout_slice name)
 	case 4:
 		return strncasecmp(name.data, "date", 4) == 0 ? FIELD_OURS : FIELD_PLAIN;
 	case 6:
-		return strncasecmp(name.data, "server", 6) == 0 ? FIELD_OURS : FIELD_PLAIN;
+		return strncasecmp(name.data, "server", 6) == 0
+		    ? FIELD_OURS : FIELD_PLAIN;
 	case 10:
 		return strncasecmp(name.data, "connection", 10) == 0 ? FIELD_OURS :
 		                                                       FIELD_PLAIN;
@@ -117,7 +118,8 @@ set_promise(struct spout__http_exchange *ex, struct spout_slice value)
 		n = n * 10 + (value.data[i] - '0');
 	}
 	if ((uint64_t)n < ex->written)
-		return -EINVAL; /* what goes beyond it would be taken for the next response */
+		return -EINVAL; /* what goes beyond it would be taken for the next
+				 * response */
 	ex->promised = n;
 	return 0;
 }
@@ -209,7 +211,8 @@ remove_fields(struct spout__http_exchange *ex, struct spout_slice name)
 	while (line < end) {
 		next = (char *)memchr(line, '\n', (size_t)(end - line)) + 1;
 		colon = memchr(line, ':', (size_t)(next - line));
-		if (spout__http_same(spout_slice_of(line, (size_t)(colon - line)), name)) {
+		if (spout__http_same(
+			spout_slice_of(line, (size_t)(colon - line)), name)) {
 			memmove(line, next, (size_t)(end - next));
 			end -= next - line;
 		} else {
@@ -253,7 +256,7 @@ spout__http_reset(struct spout__http_exchange *ex)
 	return 0;
 }
 
-/* --- the head ------------------------------------------------------------------------------- */
+/* --- the head --------------------------------------------------------------------- */
 
 /* Server and Date, composed once a second. */
 static struct spout_slice
@@ -350,7 +353,7 @@ send_head(struct spout__http_exchange *ex, int64_t length, struct spout_slice bo
 	return 0;
 }
 
-/* --- the body --------------------------------------------------------------------------------- */
+/* --- the body --------------------------------------------------------------------- */
 
 /* Suspend while the client takes less than we send. Returns 0 or -EPIPE. */
 static int
@@ -451,7 +454,7 @@ spout__http_flush(struct spout__http_exchange *ex)
 	return stream_out(ex);
 }
 
-/* --- the end ------------------------------------------------------------------------------------ */
+/* --- the end ---------------------------------------------------------------------- */
 
 static bool
 finish_buffered(struct spout__http_exchange *ex)
@@ -480,7 +483,8 @@ spout__response_finish(struct spout__http_exchange *ex, bool failed)
 		return finish_buffered(ex);
 	if (failed || emit(ex) < 0)
 		return false;
-	if (ex->promised >= 0 && ex->written != (uint64_t)ex->promised && sends_body(ex)) {
+	if (ex->promised >= 0 && ex->written != (uint64_t)ex->promised &&
+	    sends_body(ex)) {
 		spout_error_log("the handler promised %lld bytes and wrote %llu",
 		    (long long)ex->promised, (unsigned long long)ex->written);
 		return false;
@@ -503,7 +507,8 @@ spout__response_fault(struct spout__http_conn *conn, enum spout__http_fault faul
 	begin = spout__stream_reserve(&conn->stream, 256 + body.len);
 	if (begin != NULL) {
 		to = put_head_start(begin, conn->server, status);
-		to = PUT(to, "Content-Type: text/html; charset=UTF-8\r\nContent-Length: ");
+		to = PUT(to, "Content-Type: text/html; charset=UTF-8\r\n"
+			     "Content-Length: ");
 		to = put_number(to, body.len);
 		to = PUT(to, "\r\nConnection: close\r\n\r\n");
 		if (body.len > 0)
@@ -514,7 +519,7 @@ spout__response_fault(struct spout__http_conn *conn, enum spout__http_fault faul
 	spout__buffer_release(&body);
 }
 
-/* --- looking at it --------------------------------------------------------------------------------- */
+/* --- looking at it ---------------------------------------------------------------- */
 
 int
 spout__http_status(const struct spout__http_exchange *ex)

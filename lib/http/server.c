@@ -17,7 +17,9 @@ void
 spout__http_options_init(struct spout__http_options *options)
 {
 	*options = (struct spout__http_options){
-		.limits = { .max_head_bytes = 16384, .max_line_bytes = 8192, .max_fields = 100 },
+		.limits = { .max_head_bytes = 16384,
+		    .max_line_bytes = 8192,
+		    .max_fields = 100 },
 		.head_timeout_ms = 10000,
 		.idle_timeout_ms = 75000,
 		.body_timeout_ms = 30000,
@@ -45,7 +47,7 @@ listener_of_link(struct spout__list *link)
 	return spout__container_of(link, struct spout__http_listener, link);
 }
 
-/* --- accepting ----------------------------------------------------------------------- */
+/* --- accepting -------------------------------------------------------------------- */
 
 static void
 on_accept(void *ctx, int fd, const struct sockaddr *peer, socklen_t peer_len)
@@ -95,7 +97,9 @@ spout__http_server_listen(struct spout__http_server *server, int fd, bool shared
 {
 	struct spout__http_listener *listener = calloc(1, sizeof(*listener));
 	struct spout__acceptor_options options = { .burst = shared ? 1 : 64,
-		.on_accept = on_accept, .may_accept = may_accept, .on_pressure = on_pressure,
+		.on_accept = on_accept,
+		.may_accept = may_accept,
+		.on_pressure = on_pressure,
 		.ctx = listener };
 
 	if (listener == NULL)
@@ -119,7 +123,7 @@ spout__http_server_adopt(struct spout__http_server *server, int fd,
 	return spout__conn_new(server, fd, peer, peer_len);
 }
 
-/* --- draining -------------------------------------------------------------------------- */
+/* --- draining --------------------------------------------------------------------- */
 
 void
 spout__server_conn_gone(struct spout__http_server *server)
@@ -169,7 +173,8 @@ spout__server_idle_in_drain(struct spout__http_server *server)
 }
 
 void
-spout__http_server_drain(struct spout__http_server *server, spout_callback_fn done, void *arg)
+spout__http_server_drain(
+    struct spout__http_server *server, spout_callback_fn done, void *arg)
 {
 	struct spout__list *node;
 
@@ -192,7 +197,7 @@ spout__http_server_drain(struct spout__http_server *server, spout_callback_fn do
 	}
 }
 
-/* --- life -------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------- */
 
 struct spout__http_server *
 spout__http_server_new(struct spout_loop *loop, const struct spout__http_options *options,

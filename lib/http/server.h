@@ -3,10 +3,10 @@
  * HTTP/1 server connections: between accepted sockets and the web layer. Loop thread.
  *
  * A connection reads a head, asks the delegate what to do with it (spout__http_plan), and
- * runs the delegate's handler as one coroutine per request: an "exchange". Exchanges of one
- * connection run one at a time and are answered in order. Framing, keep-alive, limits,
- * time-outs, 100-continue, HEAD and lingering close are decided here, statuses and
- * pages by the delegate.
+ * runs the delegate's handler as one coroutine per request: an "exchange". Exchanges of
+ * one connection run one at a time and are answered in order. Framing, keep-alive,
+ * limits, time-outs, 100-continue, HEAD and lingering close are decided here, statuses
+ * and pages by the delegate.
  *
  *   connection:  IDLE -> HEAD -> RUNNING (-> DRAINING body) -> IDLE ...
  *                                        \-> LINGERING -> closed
@@ -26,12 +26,14 @@
 struct spout__http_server;
 struct spout__http_exchange;
 
-/** What the delegate decides when the head has been read. Defaults are filled in before. */
+/** What the delegate decides when the head has been read. Defaults are filled in
+ * before. */
 struct spout__http_plan {
 	/* The handler: runs as the coroutine of the exchange. */
 	void (*run)(struct spout__http_exchange *ex, void *arg);
 	void *arg;
-	bool stream_body;       /* start after the head, read with spout__http_body_read() */
+	bool stream_body;       /* start after the head, read with
+				 * spout__http_body_read() */
 	bool half_close;        /* end of input does not mean that the client is gone */
 	uint64_t max_body_bytes;
 	uint64_t timeout_ms;    /* deadline of the handler, from its start */
@@ -39,22 +41,23 @@ struct spout__http_plan {
 };
 
 struct spout__http_delegate {
-	/* The head is complete and valid. Loop's stack; `head` lives as long as the exchange. */
+	/* The head is complete and valid. Loop's stack; `head` lives as long as the
+	 * exchange. */
 	void (*on_head)(void *ctx, struct spout__http_exchange *ex,
 	    const struct spout__http_head *head, struct spout__http_plan *plan);
 	/*
-	 * The handler has ended (on the coroutine's stack; may not wait). If no head has been
-	 * sent the delegate may still write a whole response (an error page); the connection
-	 * finishes it afterwards. `client_gone`: nobody will read it.
+	 * The handler has ended (on the coroutine's stack; may not wait). If no head has
+	 * been sent the delegate may still write a whole response (an error page); the
+	 * connection finishes it afterwards. `client_gone`: nobody will read it.
 	 */
 	void (*on_exit)(void *ctx, struct spout__http_exchange *ex,
 	    const struct spout__outcome *outcome, bool client_gone);
-	/* The response is complete or cut: for the access log. Once for each exchange whose
-	 * handler was started; others end in on_fault(). */
+	/* The response is complete or cut: for the access log. Once for each exchange
+	 * whose handler was started; others end in on_fault(). */
 	void (*on_finish)(void *ctx, struct spout__http_exchange *ex);
 	/*
-	 * A request that never became an exchange (malformed, head too large, time-out …) is
-	 * answered with `fault`'s status: compose the body of that page into `body`.
+	 * A request that never became an exchange (malformed, head too large, time-out …)
+	 * is answered with `fault`'s status: compose the body of that page into `body`.
 	 * For the access log too.
 	 */
 	void (*on_fault)(void *ctx, enum spout__http_fault fault,
@@ -66,8 +69,10 @@ struct spout__http_options {
 	struct spout__http_limits limits;
 	uint64_t head_timeout_ms;   /* from the first byte of a head to its end [10 s] */
 	uint64_t idle_timeout_ms;   /* keep-alive, between requests [75 s] */
-	uint64_t body_timeout_ms;   /* between two reads of a body that make progress [30 s] */
-	uint64_t min_body_rate;     /* bytes per second of waiting for them; 0: off [240] */
+	uint64_t body_timeout_ms;   /* between two reads of a body that make
+				     * progress [30 s] */
+	uint64_t min_body_rate;     /* bytes per second of waiting for them; 0:
+				     * off [240] */
 	uint64_t min_body_grace_ms; /* not looked at before so much waiting [5 s] */
 	uint64_t write_timeout_ms;  /* between two writes that make progress [30 s] */
 	uint64_t request_timeout_ms; /* default deadline of a request [30 s] */
@@ -76,14 +81,16 @@ struct spout__http_options {
 	const char *server_name;    /* Server field; borrowed ["Spout/VERSION"] */
 	struct spout_slice content_type; /* unless the handler says another; borrowed
 	                                    ["text/html; charset=UTF-8"] */
-	uint64_t drain_idle_ms;     /* how long idle connections stay open when draining [300] */
+	uint64_t drain_idle_ms;     /* how long idle connections stay open when draining
+				     * [300] */
 };
 
 void spout__http_options_init(struct spout__http_options *options);
 
 /** Make a server on this loop. Copies both. Returns owned or NULL. */
 struct spout__http_server *spout__http_server_new(struct spout_loop *loop,
-    const struct spout__http_options *options, const struct spout__http_delegate *delegate);
+    const struct spout__http_options *options,
+    const struct spout__http_delegate *delegate);
 /**
  * Serve connections of a listening socket (borrowed: never closed here). A socket that is
  * `shared` by several workers is accepted from one at a time, and only while
@@ -96,8 +103,9 @@ int spout__http_server_adopt(struct spout__http_server *server, int fd,
     const struct sockaddr *peer, socklen_t peer_len);
 /**
  * Graceful stop: accept what is queued until EAGAIN, stop accepting, answer from now on
- * with Connection: close; connections still idle after drain_idle_ms are closed (a request
- * that was on its way is answered). `done(arg)` when no connection is left, perhaps at once.
+ * with Connection: close; connections still idle after drain_idle_ms are closed (a
+ * request that was on its way is answered). `done(arg)` when no connection is left,
+ * perhaps at once.
  */
 void spout__http_server_drain(struct spout__http_server *server, spout_callback_fn done,
     void *arg);
@@ -121,8 +129,8 @@ uint64_t spout__http_duration_us(const struct spout__http_exchange *ex);
 struct spout_slice spout__http_body_buffered(const struct spout__http_exchange *ex);
 /**
  * The next piece of a streamed body (valid until the next call), empty at its end. Sends
- * 100-continue when the client waits for it. Leaves on a fault (413, 408, 400) or when the
- * client is gone; suspends.
+ * 100-continue when the client waits for it. Leaves on a fault (413, 408, 400) or when
+ * the client is gone; suspends.
  */
 struct spout_slice spout__http_body_read(struct spout__http_exchange *ex);
 
@@ -137,7 +145,8 @@ int spout__http_status(const struct spout__http_exchange *ex);
 bool spout__http_head_sent(const struct spout__http_exchange *ex);
 uint64_t spout__http_bytes_sent(const struct spout__http_exchange *ex); /* of the body */
 
-/** Status of the response [200]. Returns 0, -EINVAL, or -EALREADY after the head is out. */
+/** Status of the response [200]. Returns 0, -EINVAL, or -EALREADY after the head
+ * is out. */
 int spout__http_set_status(struct spout__http_exchange *ex, int status);
 /**
  * Add a header field. Copies. Connection, Transfer-Encoding, Date and Server are ours:
@@ -154,7 +163,8 @@ int spout__http_set_header(struct spout__http_exchange *ex, struct spout_slice n
  * The Content-Type, as text that needs no check and lives as long as the exchange (a
  * constant): cheaper than spout__http_set_header(). -EALREADY after the head.
  */
-int spout__http_set_content_type(struct spout__http_exchange *ex, struct spout_slice type);
+int spout__http_set_content_type(
+    struct spout__http_exchange *ex, struct spout_slice type);
 /** Append to the body. Buffered to 64 KiB, then chunked (or sent as is to HTTP/1.0) with
  * back-pressure: suspends while the client is slow. Returns 0, -EPIPE, -ENOMEM, -EMSGSIZE
  * (past the Content-Length that was set). */

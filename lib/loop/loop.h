@@ -114,8 +114,8 @@ enum spout__loop_slot {
 	SPOUT__N_SLOTS,
 };
 void *spout__loop_slot(struct spout_loop *loop, enum spout__loop_slot slot);
-void spout__loop_set_slot(struct spout_loop *loop, enum spout__loop_slot slot, void *object,
-    void (*free_fn)(void *object));
+void spout__loop_set_slot(struct spout_loop *loop, enum spout__loop_slot slot,
+    void *object, void (*free_fn)(void *object));
 
 /** Scratch memory of SPOUT__LOOP_SCRATCH bytes shared by all readers of the loop: valid
  * until the next read. */

@@ -14,7 +14,8 @@
 void
 spout__loop_post(struct spout_loop *loop, struct spout__post *post)
 {
-	struct spout__post *head = atomic_load_explicit(&loop->posts, memory_order_relaxed);
+	struct spout__post *head =
+	    atomic_load_explicit(&loop->posts, memory_order_relaxed);
 	const uint64_t one = 1;
 
 	do {
@@ -23,7 +24,8 @@ spout__loop_post(struct spout_loop *loop, struct spout__post *post)
 	/* From here on `post` belongs to the loop. */
 	if (atomic_load(&loop->sleeping) && atomic_exchange(&loop->sleeping, 0)) {
 		atomic_fetch_add_explicit(&loop->wakeups, 1, memory_order_relaxed);
-		/* A counter that is full (it never is) would wake the loop just as well. */
+		/* A counter that is full (it never is) would wake the loop just
+		 * as well. */
 		while (write(loop->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
 			continue;
 	}
@@ -73,7 +75,8 @@ spout__loop_settle_posts(struct spout_loop *loop)
 
 	spout__list_init(&newest_first);
 	for (; post != NULL; post = next) {
-		struct callback *callback = spout__container_of(post, struct callback, post);
+		struct callback *callback =
+		    spout__container_of(post, struct callback, post);
 
 		next = post->next;
 		if (post->run != on_post)

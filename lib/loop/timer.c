@@ -136,7 +136,8 @@ spout_periodic_start(struct spout_loop *loop, uint64_t interval_ms, double jitte
 	periodic->interval_ms = interval_ms;
 	periodic->next_ms = spout__loop_after_ms(loop, 0);
 	periodic->jitter = jitter;
-	periodic->seed = (unsigned)((uintptr_t)periodic >> 4) ^ (unsigned)periodic->next_ms;
+	periodic->seed = (unsigned)((uintptr_t)periodic >> 4) ^
+	    (unsigned)periodic->next_ms;
 	periodic->fn = fn;
 	periodic->arg = arg;
 	spout__timer_init(&periodic->timer, periodic_fire);

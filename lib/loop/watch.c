@@ -140,8 +140,9 @@ spout_loop_add_signal(struct spout_loop *loop, int signo, spout_callback_fn fn, 
 	handler->fn = fn;
 	handler->arg = arg;
 	spout__ready_init(&handler->free_later, signal_free);
-	if (evsignal_assign(&handler->event, spout_loop_event_base(loop), signo, on_signal,
-	        handler) < 0 || event_add(&handler->event, NULL) < 0) {
+	if (evsignal_assign(&handler->event, spout_loop_event_base(loop), signo,
+		on_signal, handler) < 0 ||
+	    event_add(&handler->event, NULL) < 0) {
 		free(handler);
 		errno = EINVAL;
 		return NULL;

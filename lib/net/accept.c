@@ -122,7 +122,8 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 		r = accept_one(acceptor);
-		/* Errors of the connection itself (RFC-wise: it is gone) are passed over. */
+		/* Errors of the connection itself (RFC-wise: it is gone) are
+		 * passed over. */
 		if (r == -EMFILE || r == -ENFILE || r == -ENOBUFS || r == -ENOMEM) {
 			out_of_resources(acceptor, -r);
 			return;
@@ -155,7 +156,8 @@ spout__acceptor_take_all(struct spout__acceptor *acceptor)
 	do {
 		r = accept_one(acceptor);
 		n += r == 1;
-		if ((r == -EMFILE || r == -ENFILE) && acceptor->options.on_pressure != NULL &&
+		if ((r == -EMFILE || r == -ENFILE) &&
+		    acceptor->options.on_pressure != NULL &&
 		    acceptor->options.on_pressure(acceptor->options.ctx))
 			r = 1;
 	} while (r == 1 || r == -ECONNABORTED || r == -EINTR);

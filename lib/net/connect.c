@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Connecting: several addresses, the first that answers wins (RFC 8305, "happy eyeballs").
+ * Connecting: several addresses, the first that answers wins (RFC 8305, "happy
+ * eyeballs").
  *
  * The coroutine waits once; attempts are started by callbacks on the loop's stack: the
- * first at once, the next when STAGGER_MS have passed or the one before has failed. All of
- * it lies on the coroutine's stack; when the wait ends, whichever way, everything but the
- * winner is closed.
+ * first at once, the next when STAGGER_MS have passed or the one before has failed. All
+ * of it lies on the coroutine's stack; when the wait ends, whichever way, everything but
+ * the winner is closed.
  */
 #include "config.h"
 
@@ -82,15 +83,17 @@ attempt_start(struct attempt *attempt, unsigned i)
 	if (dial->source != NULL &&
 	    bind(fd, (const struct sockaddr *)dial->source, size_of(dial->source)) < 0)
 		r = -errno;
-	if (r == 0 && connect(fd, (const struct sockaddr *)to, dial->addresses->at[i].len) < 0)
+	if (r == 0 &&
+	    connect(fd, (const struct sockaddr *)to, dial->addresses->at[i].len) < 0)
 		r = -errno;
 	if (r == 0) {
 		dial->winner = fd;
 		return 0;
 	}
 	if (r == -EINPROGRESS &&
-	    (event_assign(&attempt->event, spout_loop_event_base(dial->loop), fd, EV_WRITE,
-		 on_connected, attempt) < 0 || event_add(&attempt->event, NULL) < 0))
+	    (event_assign(&attempt->event, spout_loop_event_base(dial->loop), fd,
+		 EV_WRITE, on_connected, attempt) < 0 ||
+		event_add(&attempt->event, NULL) < 0))
 		r = -ENOMEM;
 	if (r != -EINPROGRESS) {
 		close(fd);
@@ -181,8 +184,9 @@ dial_run(const struct spout__addresses *addresses, const struct sockaddr_storage
 	struct dial dial = { .addresses = addresses, .source = source, .winner = -1,
 		.loop = spout_loop_current(), .error = -EHOSTUNREACH };
 
-	dial.waker = (struct spout__waker){ .co = spout__co_checkpoint("spout_tcp_connect"),
-		.detach = dial_detach };
+	dial.waker = (struct spout__waker){
+		.co = spout__co_checkpoint("spout_tcp_connect"), .detach = dial_detach
+	};
 	spout__timer_init(&dial.stagger, on_stagger);
 	spout__timer_init(&dial.timeout, on_timeout);
 	for (unsigned i = 0; i < SPOUT__ADDRESSES_MAX; i++)
@@ -194,7 +198,7 @@ dial_run(const struct spout__addresses *addresses, const struct sockaddr_storage
 	return dial.winner >= 0 ? dial.winner : dial.error;
 }
 
-/* --- the calls ------------------------------------------------------------------------ */
+/* --- the calls -------------------------------------------------------------------- */
 
 static bool
 parse_source(const char *text, struct sockaddr_storage *ret)
@@ -211,8 +215,8 @@ static int
 make_stream(int fd, const struct spout_connect_options *options,
     struct spout_stream **ret_stream)
 {
-	int r = spout__costream_new(
-	    spout_scope_current(), fd, SPOUT__STREAM_SOCKET, &options->stream, ret_stream);
+	int r = spout__costream_new(spout_scope_current(), fd, SPOUT__STREAM_SOCKET,
+	    &options->stream, ret_stream);
 
 	if (r < 0)
 		return spout__co_error(r, "spout_tcp_connect: %s", strerror(-r));
@@ -239,7 +243,8 @@ spout_try_tcp_connect_with(const char *host, uint16_t port,
 	if (r < 0)
 		return r;
 	now = spout_loop_now_ms(loop);
-	r = dial_run(&addresses, options->source ? &source : NULL, end > now ? end - now : 0);
+	r = dial_run(
+	    &addresses, options->source ? &source : NULL, end > now ? end - now : 0);
 	if (r < 0)
 		return spout__co_error(
 		    r, "connecting to %s port %u: %s", host, port, strerror(-r));
@@ -267,13 +272,15 @@ spout_try_unix_connect_with(const char *path, const struct spout_connect_options
 	un = (struct sockaddr_un *)&one.at[0].addr;
 	(void)spout__co_checkpoint("spout_unix_connect");
 	if (strlen(path) >= sizeof(un->sun_path))
-		return spout__co_error(-ENAMETOOLONG, "unix socket %s: path too long", path);
+		return spout__co_error(
+		    -ENAMETOOLONG, "unix socket %s: path too long", path);
 	un->sun_family = AF_UNIX;
 	memcpy(un->sun_path, path, strlen(path) + 1);
 	one.at[0].len = sizeof(*un);
 	r = dial_run(&one, NULL, options->timeout_ms ? options->timeout_ms : TIMEOUT_MS);
 	if (r < 0)
-		return spout__co_error(r, "connecting to unix:%s: %s", path, strerror(-r));
+		return spout__co_error(
+		    r, "connecting to unix:%s: %s", path, strerror(-r));
 	return make_stream(r, options, ret_stream);
 }
 

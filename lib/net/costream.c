@@ -25,7 +25,7 @@ spout__net_leave_if(int r)
 		spout__co_leave(r, 0, "%s", spout_error());
 }
 
-/* --- what the transport reports ------------------------------------------------------ */
+/* --- what the transport reports --------------------------------------------------- */
 
 static struct spout_stream *
 stream_of(struct spout__stream *base)
@@ -107,7 +107,7 @@ on_sent(struct spout__stream *base)
 static const struct spout__stream_ops ops = { on_data, on_eof, on_closing, on_error,
 	on_sent };
 
-/* --- life ------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------- */
 
 static void
 free_now(struct spout__ready *ready)
@@ -135,7 +135,8 @@ stream_end(struct spout_stream *stream)
 static void
 scope_ends(struct spout__hold *hold)
 {
-	struct spout_stream *stream = spout__container_of(hold, struct spout_stream, hold);
+	struct spout_stream *stream =
+	    spout__container_of(hold, struct spout_stream, hold);
 
 	stream->pinned = false;
 	stream_end(stream);
@@ -203,7 +204,8 @@ kind_of(int fd)
 
 	if (flags < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+	if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 		return -errno;
 	if (S_ISSOCK(st.st_mode))
 		return SPOUT__STREAM_SOCKET;
@@ -237,7 +239,7 @@ spout_stream_new_with(int fd, const struct spout_stream_options *options)
 	return stream;
 }
 
-/* --- waiting ------------------------------------------------------------------------------ */
+/* --- waiting ---------------------------------------------------------------------- */
 
 int
 spout__costream_error(const struct spout_stream *stream)
@@ -248,7 +250,8 @@ spout__costream_error(const struct spout_stream *stream)
 }
 
 int
-spout__costream_wait(struct spout_stream *stream, struct spout__line *line, const char *what)
+spout__costream_wait(
+    struct spout_stream *stream, struct spout__line *line, const char *what)
 {
 	uint64_t ms = stream->timeout_ms;
 	int r = spout__line_wait(line, ms, what);
@@ -261,7 +264,7 @@ spout__costream_wait(struct spout_stream *stream, struct spout__line *line, cons
 	return 0;
 }
 
-/* --- writing -------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------- */
 
 int
 spout_try_stream_write(struct spout_stream *stream, const void *data, size_t len)
@@ -331,7 +334,7 @@ spout_stream_shutdown(struct spout_stream *stream)
 	spout__net_leave_if(spout_try_stream_shutdown(stream));
 }
 
-/* --- about it --------------------------------------------------------------------------------- */
+/* --- about it --------------------------------------------------------------------- */
 
 void
 spout_stream_set_timeout(struct spout_stream *stream, uint64_t ms)

@@ -49,8 +49,8 @@ wait_for(struct spout_stream *stream, size_t need, const char *what)
 	if (stream->error != 0)
 		return spout__costream_error(stream);
 	if (stream->base.eof)
-		return spout__co_error(
-		    -EPIPE, "%s: the peer has closed after %zu bytes", what, stream->in.len);
+		return spout__co_error(-EPIPE, "%s: the peer has closed after %zu bytes",
+		    what, stream->in.len);
 	stream->need = need;
 	spout__stream_set_reading(&stream->base, true);
 	r = spout__costream_wait(stream, &stream->readers, what);
@@ -59,10 +59,11 @@ wait_for(struct spout_stream *stream, size_t need, const char *what)
 	return r;
 }
 
-/* --- so many bytes ---------------------------------------------------------------------- */
+/* --- so many bytes ---------------------------------------------------------------- */
 
 int
-spout_try_stream_read_bytes(struct spout_stream *stream, size_t n, struct spout_slice *ret)
+spout_try_stream_read_bytes(
+    struct spout_stream *stream, size_t n, struct spout_slice *ret)
 {
 	begin(stream, "spout_stream_read_bytes");
 	if (n > stream->max_buffer)
@@ -121,7 +122,7 @@ spout_stream_read_into(struct spout_stream *stream, void *data, size_t n)
 	spout__net_leave_if(spout_try_stream_read_into(stream, data, n));
 }
 
-/* --- up to a delimiter, or to the end ------------------------------------------------------ */
+/* --- up to a delimiter, or to the end --------------------------------------------- */
 
 /* Where the delimiter ends, searching from `from`; 0: not there. */
 static size_t
@@ -137,8 +138,8 @@ find_end(const struct spout__buffer *in, size_t from, const char *delimiter, siz
 }
 
 int
-spout_try_stream_read_until(struct spout_stream *stream, const char *delimiter, size_t max,
-    struct spout_slice *ret)
+spout_try_stream_read_until(struct spout_stream *stream, const char *delimiter,
+    size_t max, struct spout_slice *ret)
 {
 	size_t len = strlen(delimiter), from = 0, end;
 
@@ -205,7 +206,8 @@ spout_stream_read_some(struct spout_stream *stream)
 }
 
 int
-spout_try_stream_read_all(struct spout_stream *stream, size_t max, struct spout_slice *ret)
+spout_try_stream_read_all(
+    struct spout_stream *stream, size_t max, struct spout_slice *ret)
 {
 	begin(stream, "spout_stream_read_all");
 	if (max > stream->max_buffer)

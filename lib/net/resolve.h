@@ -25,8 +25,8 @@ struct spout__addresses {
 
 /**
  * TCP addresses of `host`, in the order to try them: families in turn (RFC 8305 4).
- * `family` is AF_UNSPEC, AF_INET or AF_INET6. Returns 0, or with spout_error(): -ETIMEDOUT
- * after `ms`, -EHOSTUNREACH for a name that has none, -ENOBUFS (the pool), ….
+ * `family` is AF_UNSPEC, AF_INET or AF_INET6. Returns 0, or with spout_error():
+ * -ETIMEDOUT after `ms`, -EHOSTUNREACH for a name that has none, -ENOBUFS (the pool), ….
  */
 int spout__resolve(const char *host, uint16_t port, int family, uint64_t ms,
     struct spout__addresses *ret);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A connected socket with a queue of bytes to send: the transport below HTTP. Loop thread,
- * never suspends; callbacks run on the loop's stack.
+ * A connected socket with a queue of bytes to send: the transport below HTTP. Loop
+ * thread, never suspends; callbacks run on the loop's stack.
  *
  * Reading: bytes arrive in the loop's shared scratch memory and are handed to on_data(),
  * which copies what it wants to keep; so an idle stream holds no buffer. With reading off
  * only the end of input is watched for. Writing: bytes queue up and leave in one write at
  * the end of the turn; what the kernel does not take waits for writability.
  *
- * A pipe works the same, but for closing: nobody tells that the other end is gone before a
- * read or a write finds out.
+ * A pipe works the same, but for closing: nobody tells that the other end is gone before
+ * a read or a write finds out.
  *
  * A callback may close the stream; the owner's memory must stay until the turn has ended
  * (spout__loop_defer_free).
@@ -29,10 +29,11 @@ struct spout__stream_ops {
 	void (*on_data)(struct spout__stream *stream, const char *data, size_t len);
 	/* The peer sends no more, and all that it sent was read. Called once. */
 	void (*on_eof)(struct spout__stream *stream);
-	/* With reading off: the peer sends no more; bytes of it may be unread, which is why
-	 * on_eof() still comes when they are read. Called at most once. */
+	/* With reading off: the peer sends no more; bytes of it may be unread, which is
+	 * why on_eof() still comes when they are read. Called at most once. */
 	void (*on_closing)(struct spout__stream *stream);
-	/* Reading or writing failed (-errno): the stream is of no further use. Called once. */
+	/* Reading or writing failed (-errno): the stream is of no further use. Called
+	 * once. */
 	void (*on_error)(struct spout__stream *stream, int error);
 	/* Some of the queue has left; called after each write that made progress. */
 	void (*on_sent)(struct spout__stream *stream);

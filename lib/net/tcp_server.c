@@ -49,7 +49,7 @@ struct connection {
 	struct spout_stream *stream;
 };
 
-/* --- connections ----------------------------------------------------------------------- */
+/* --- connections ------------------------------------------------------------------ */
 
 static void
 connection_run(void *arg)
@@ -108,7 +108,8 @@ connection_make(struct connection *connection, int fd)
 
 	if (r < 0)
 		return r;
-	connection->stream->pinned = true; /* connection_run() asks whether it is closed */
+	connection->stream->pinned = true; /* connection_run() asks whether it is
+					    * closed */
 	return spout_defer_in(scope, connection_unlink, connection);
 }
 
@@ -125,7 +126,8 @@ on_accept(void *ctx, int fd, const struct sockaddr *peer, socklen_t peer_len)
 	(void)peer;
 	(void)peer_len;
 	if (co != NULL)
-		connection = spout_alloc_in(spout__coroutine_scope(co), sizeof(*connection));
+		connection =
+		    spout_alloc_in(spout__coroutine_scope(co), sizeof(*connection));
 	if (connection == NULL) {
 		close(fd);
 		if (co != NULL)
@@ -152,7 +154,7 @@ may_accept(void *ctx)
 	return server->n_connections < server->options.max_connections;
 }
 
-/* --- listening --------------------------------------------------------------------------- */
+/* --- listening -------------------------------------------------------------------- */
 
 /* A socket file that nobody serves any more? Then it is removed. */
 static bool
@@ -295,7 +297,7 @@ spout_tcp_listen_with(const char *address, spout_tcp_handler_fn handler, void *a
 	return server;
 }
 
-/* --- stopping -------------------------------------------------------------------------------- */
+/* --- stopping --------------------------------------------------------------------- */
 
 int
 spout_tcp_server_drain(struct spout_tcp_server *server, uint64_t ms)

@@ -173,7 +173,8 @@ notice_pause(struct spout__supervisor *sup, uint64_t slept_ms, int asked_ms)
 static void
 wait_for_events(struct spout__supervisor *sup, struct pollfd *fds)
 {
-	uint64_t before = sup->now_ms; /* of the last round: a pause between polls counts */
+	uint64_t before = sup->now_ms; /* of the last round: a pause between polls
+				        * counts */
 	int asked;
 	unsigned i;
 

@@ -35,9 +35,10 @@ check_writing(const struct spout_request *req, const char *what)
 static void SPOUT_NORETURN
 leave_writing(int error)
 {
-	/* That a client goes away is no failure: nothing to log for a child that wrote. */
-	spout__co_leave(error == -EPIPE ? -ECANCELED : error, 0, "writing the response: %s",
-	    strerror(-error));
+	/* That a client goes away is no failure: nothing to log for a child that
+	 * wrote. */
+	spout__co_leave(error == -EPIPE ? -ECANCELED : error, 0,
+	    "writing the response: %s", strerror(-error));
 }
 
 /* --- the head ------------------------------------------------------------------- */

@@ -177,7 +177,8 @@ spout__router_known(const struct spout__router *router, enum spout__http_method 
 	if (path.len == 0)
 		return NULL;
 	known = &router->known[known_slot(method, path)];
-	if (known->endpoint == NULL || known->method != method || known->len != path.len ||
+	if (known->endpoint == NULL || known->method != method ||
+	    known->len != path.len ||
 	    memcmp(known->endpoint->route->pattern, path.data, path.len) != 0)
 		return NULL;
 	return known->endpoint;

@@ -31,7 +31,8 @@ struct spout__router;
 struct spout__endpoint {
 	const struct spout_route *route;
 	size_t what_len;
-	char what[SPOUT__ROUTE_WHAT_SIZE]; /* "GET /users/{id}", perhaps cut, for reports */
+	char what[SPOUT__ROUTE_WHAT_SIZE]; /* "GET /users/{id}", perhaps cut, for
+					    * reports */
 	unsigned n_params;
 	struct spout_slice names[SPOUT__ROUTE_MAX_PARAMS]; /* in the pattern */
 };

@@ -125,7 +125,8 @@ add_name(struct builder *b, struct spout__endpoint *endpoint, struct spout_slice
 static void
 name_endpoint(struct spout__endpoint *endpoint, const struct spout_route *route)
 {
-	unsigned m = (unsigned)__builtin_ctz(route->methods | 1u << SPOUT__HTTP_N_METHODS);
+	unsigned m =
+	    (unsigned)__builtin_ctz(route->methods | 1u << SPOUT__HTTP_N_METHODS);
 	int n = snprintf(endpoint->what, sizeof(endpoint->what), "%s %s",
 	    m < SPOUT__HTTP_N_METHODS ? spout__http_method_name(m) : "?", route->pattern);
 

@@ -30,7 +30,8 @@ struct spout__known_path {
 
 struct spout__router {
 	struct spout__route_node root;
-	struct spout__known_path known[SPOUT__KNOWN_PATHS]; /* by hash; the last one wins */
+	/* By hash; the last one wins. */
+	struct spout__known_path known[SPOUT__KNOWN_PATHS];
 	struct spout__endpoint_block *blocks; /* every endpoint, to free them */
 };
 

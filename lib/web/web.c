@@ -101,9 +101,10 @@ run_handler(struct spout__http_exchange *ex, void *arg)
 
 	(void)ex;
 	if (endpoint != NULL)
-		req->inflight = spout__inflight_claim(spout_slice_of(req->id, req->id_len),
-		    spout_slice_of(endpoint->what, endpoint->what_len),
-		    spout_loop_now_ms(req->web->loop));
+		req->inflight =
+		    spout__inflight_claim(spout_slice_of(req->id, req->id_len),
+			spout_slice_of(endpoint->what, endpoint->what_len),
+			spout_loop_now_ms(req->web->loop));
 	req->route->handler(req);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every line comes back. Serves until SIGINT or SIGTERM, then lets the clients finish for a
- * second:
+ * Every line comes back. Serves until SIGINT or SIGTERM, then lets the clients finish for
+ * a second:
  *
  *     src/examples/tcp_echo 127.0.0.1:7777
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The floor of the HTTP benchmark: a bare libevent loop that answers a fixed reply to every
- * empty line it reads. No parsing, no limits, no time-outs: what the kernel and the loop
- * cost by themselves. Usage: floor PORT
+ * The floor of the HTTP benchmark: a bare libevent loop that answers a fixed reply to
+ * every empty line it reads. No parsing, no limits, no time-outs: what the kernel and the
+ * loop cost by themselves. Usage: floor PORT
  */
 #include "config.h"
 
@@ -101,7 +101,8 @@ main(int argc, char **argv)
 	addr.sin_port = htons((uint16_t)atoi(argv[1]));
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, 4096) < 0) {
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	    listen(fd, 4096) < 0) {
 		perror("floor");
 		return 1;
 	}

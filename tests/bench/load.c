@@ -201,15 +201,17 @@ static void
 report(double seconds)
 {
 	qsort(result.latencies, result.n_latencies, sizeof(float), compare);
-	printf("{\"sent\": %llu, \"ok\": %llu, \"bad_status\": %llu, \"last_status\": %d, "
-	       "\"resets\": %llu, \"refused\": %llu, \"last_errno\": %d, \"late\": %llu, "
-	       "\"rate\": %.1f, \"p50\": %.3f, \"p90\": %.3f, \"p99\": %.3f, \"max\": %.3f}\n",
+	printf(
+	    "{\"sent\": %llu, \"ok\": %llu, \"bad_status\": %llu, \"last_status\": %d, "
+	    "\"resets\": %llu, \"refused\": %llu, \"last_errno\": %d, \"late\": %llu, "
+	    "\"rate\": %.1f, \"p50\": %.3f, "
+	    "\"p90\": %.3f, \"p99\": %.3f, \"max\": %.3f}\n",
 	    (unsigned long long)result.sent, (unsigned long long)result.ok,
 	    (unsigned long long)result.bad_status, result.last_status,
 	    (unsigned long long)result.resets, (unsigned long long)result.refused,
 	    result.last_errno, (unsigned long long)result.late,
-	    (double)result.ok / seconds, percentile(0.5), percentile(0.9), percentile(0.99),
-	    percentile(1));
+	    (double)result.ok / seconds, percentile(0.5), percentile(0.9),
+	    percentile(0.99), percentile(1));
 }
 
 /* The next connection that is free, or NULL. */

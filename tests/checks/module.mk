@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Checks on the source itself, run by make check like any test.
-dist_check_SCRIPTS += %D%/layers %D%/headers %D%/manuals %D%/readme
+dist_check_SCRIPTS += %D%/layers %D%/headers %D%/manuals %D%/readme %D%/style
 dist_noinst_SCRIPTS += %D%/install
-EXTRA_DIST += %D%/style
 AM_TESTS_ENVIRONMENT += \
 	CC='$(CC)' CXX='$(CXX)' \
 	CHECK_CPPFLAGS='$(AM_CPPFLAGS)'; \

@@ -145,8 +145,8 @@ tabs_to_spaces(char *head)
 }
 
 /*
- * A name that goes on behind "Transfer-Encoding" is another name; http-parser counts it as
- * a coding all the same and refuses the request.
+ * A name that goes on behind "Transfer-Encoding" is another name; http-parser counts it
+ * as a coding all the same and refuses the request.
  */
 static bool
 misread_by_http_parser(const struct spout__http_head *head)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Fuzz targets. Each is built twice: as a replay program that make check runs over the
-# stored inputs, and with --enable-fuzz against libFuzzer. README.md tells how to run them.
+# stored inputs, and with --enable-fuzz against libFuzzer. README.md tells how to run
+# them.
 FUZZ_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/conformance
 FUZZ_REQUEST_SOURCES = tests/fuzz/fuzz_request.c tests/fuzz/fuzz.h $(STREAM_SOURCES)
 FUZZ_LIBS = lib/libspout-all.la $(HTTP_PARSER_LIBS)

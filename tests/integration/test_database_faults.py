@@ -45,8 +45,11 @@ class DatabaseFaults(harness.TestCase):
     def go_away_and_come_back(self, server, cluster):
         """Stop and start the cluster; milliseconds from its start to the first answer."""
         cluster.stop()
-        answer = until(lambda: (lambda a: a if a.status == 503 else None)(server.get("/db")),
-                       10, "503 while the database is down")
+        def refused():
+            answer = server.get("/db")
+            return answer if answer.status == 503 else None
+
+        answer = until(refused, 10, "503 while the database is down")
         self.assertRegex(answer.header("retry-after", ""), r"^\d+$")
         self.assertEqual(server.get("/plaintext").status, 200)
         cluster.start()
@@ -83,13 +86,13 @@ class DatabaseFaults(harness.TestCase):
         before, count = harness.descriptors(worker), scaled(100)
         url = server.url + "/db/sleep?ms=30000"
         for _ in range(0, count, 10):
-            impatient = [subprocess.Popen(["curl", "-s", "-m", "0.2", "-o", "/dev/null", url])
-                         for _ in range(10)]
+            impatient = [subprocess.Popen(["curl", "-s", "-m", "0.2", "-o",
+                                           "/dev/null", url]) for _ in range(10)]
             for curl in impatient:
                 curl.wait()
         time.sleep(1)  # what the issue allows for the last of them
-        active = cluster.value("SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
-                               " AND pid <> pg_backend_pid()"
+        active = cluster.value("SELECT count(*) FROM pg_stat_activity"
+                               " WHERE state = 'active' AND pid <> pg_backend_pid()"
                                " AND application_name LIKE 'spout-demo%'")
         self.assertEqual(active, "0")
         took = self.use_all(server)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
-What a server has to live through: workers that die or hang, a supervisor that dies, a stop
-under load, clients that vanish or dawdle, too little of everything.
+What a server has to live through: workers that die or hang, a supervisor that dies, a
+stop under load, clients that vanish or dawdle, too little of everything.
 """
 import os
 import select
@@ -170,8 +170,8 @@ class Death(harness.TestCase):
                     pass
             time.sleep(0.002)
         self.assertEqual(server.wait(20), 1)
-        self.assertRegex(server.log(), r"giving up: \d+ workers died young within \d+ ms; "
-                         r"the last one, worker \d, .*signal 9")
+        self.assertRegex(server.log(), r"giving up: \d+ workers died young within "
+                         r"\d+ ms; the last one, worker \d, .*signal 9")
 
     def test_workers_end_with_a_killed_supervisor(self):
         server = self.start("--processes", "2")
@@ -267,7 +267,8 @@ class SecondInstance(harness.TestCase):
         server.kill()
         until(lambda: all(map(gone, workers)))
         self.assertTrue(os.path.exists(path))
-        self.assertEqual(self.start(listen=["unix:" + path]).get("/plaintext").status, 200)
+        server = self.start(listen=["unix:" + path])
+        self.assertEqual(server.get("/plaintext").status, 200)
 
 
 class Scarcity(harness.TestCase):
@@ -333,7 +334,8 @@ class Scarcity(harness.TestCase):
             clients.finish()
             self.assertEqual(clients.broken, [])
             self.assertEqual(clients.statuses(), ["200", "503"])
-            refused = [answer for answer, _ in clients.answered if b" 503 " in answer[:20]]
+            refused = [answer for answer, _ in clients.answered
+                       if b" 503 " in answer[:20]]
         figure("%d of 1500 jobs refused", len(refused))
         for answer in refused:
             self.assertRegex(answer, rb"\r\nRetry-After: \d+\r\n")
@@ -364,11 +366,12 @@ class Scarcity(harness.TestCase):
         before = harness.resident_kib(worker)
         for target in ("/echo", "/login", "/nothing-here"):
             with server.connect() as client:
-                client.send(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n"
-                            b"\r\n" % target.encode())
+                client.send(b"POST %s HTTP/1.1\r\nHost: x\r\n"
+                            b"Content-Length: 1000000000\r\n\r\n" % target.encode())
                 self.assertIn(client.read_response("POST").status, (404, 413))
         with server.connect() as client:
-            client.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 65537\r\n\r\n")
+            client.send(b"POST /echo HTTP/1.1\r\nHost: x\r\n"
+                        b"Content-Length: 65537\r\n\r\n")
             self.assertEqual(client.read_response("POST").status, 413)
         if harness.SLOW == 1:
             self.assertLess(harness.resident_kib(worker) - before, 4096)
@@ -409,7 +412,8 @@ class Clientele(harness.TestCase):
         for i in range(scaled(300)):
             self.vanish(server, *ways[i % len(ways)])
         until(settled, 20, "all are gone")
-        until(lambda: server.metric("spout_coroutines_alive") <= 3, 20, "no coroutine is left")
+        until(lambda: server.metric("spout_coroutines_alive") <= 3, 20,
+              "no coroutine is left")
         self.assertLessEqual(harness.descriptors(worker), before + 1)
         if harness.SLOW == 1:
             self.assertLess(harness.resident_kib(worker) - kib, 8192)

@@ -14,7 +14,8 @@ class Answers(harness.ServerTestCase):
     args = ("--processes", "1")
 
     def test_an_ordinary_client_understands_everything(self):
-        client = http.client.HTTPConnection(self.server.host, self.server.port, timeout=10)
+        client = http.client.HTTPConnection(self.server.host, self.server.port,
+                                            timeout=10)
         self.addCleanup(client.close)
         for method, target, status in (
                 ("GET", "/plaintext", 200), ("HEAD", "/plaintext", 200),
@@ -32,7 +33,8 @@ class Answers(harness.ServerTestCase):
         with self.server.connect() as connection:
             get = connection.request("GET", "/plaintext")
             head = connection.request("HEAD", "/plaintext")
-        self.assertEqual(dict(get.headers), dict(head.headers) | {"date": get.header("date")})
+        self.assertEqual(dict(get.headers), dict(head.headers) |
+                         {"date": get.header("date")})
         self.assertEqual(head.header("content-length"), "13")
 
     def test_405_and_options_name_the_methods(self):
@@ -78,7 +80,8 @@ class Answers(harness.ServerTestCase):
 
     def test_failures_do_not_end_a_pipeline(self):
         with self.server.connect() as connection:
-            for target in ("/nowhere", "/plaintext", "/sleep?ms=x", "/sleep?ms=1", "/%zz"):
+            for target in ("/nowhere", "/plaintext", "/sleep?ms=x", "/sleep?ms=1",
+                           "/%zz"):
                 connection.send_request("GET", target)
             answers = [connection.read_response().status for _ in range(5)]
         self.assertEqual(answers, [404, 200, 400, 200, 400])
@@ -127,7 +130,7 @@ class Streams(harness.ServerTestCase):
 
 class AccessLog(harness.TestCase):
     def lines(self, *args):
-        """Start with an access log; a function that returns its lines once there are n."""
+        """Start with an access log; a function that returns its first n lines."""
         path = os.path.join(self.folder(), "access.log")
         server = self.start("--processes", "1", "--access-log", path, *args)
 

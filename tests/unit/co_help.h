@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests of what runs in coroutines: one coroutine with everything it starts runs to its
- * end on a fresh loop; a trace of letters; the lines that were logged.
+ * For tests of what runs in coroutines: one coroutine with everything it starts runs to
+ * its end on a fresh loop; a trace of letters; the lines that were logged.
  */
 #ifndef SPOUT_TESTS_CO_HELP_H
 #define SPOUT_TESTS_CO_HELP_H

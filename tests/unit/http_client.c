@@ -68,7 +68,7 @@ nap(struct spout__http_exchange *ex, void *arg)
 	write_text(ex, "woke");
 }
 
-/* --- the delegate ------------------------------------------------------------------------- */
+/* --- the delegate ----------------------------------------------------------------- */
 
 static void
 on_head(void *ctx, struct spout__http_exchange *ex, const struct spout__http_head *head,
@@ -88,8 +88,8 @@ on_head(void *ctx, struct spout__http_exchange *ex, const struct spout__http_hea
 }
 
 static void
-on_exit_ex(void *ctx, struct spout__http_exchange *ex, const struct spout__outcome *outcome,
-    bool client_gone)
+on_exit_ex(void *ctx, struct spout__http_exchange *ex,
+    const struct spout__outcome *outcome, bool client_gone)
 {
 	(void)ctx;
 	if (client_gone) {
@@ -117,10 +117,11 @@ on_fault(void *ctx, enum spout__http_fault fault, const struct sockaddr *peer,
 {
 	(void)ctx;
 	(void)peer;
-	CU_ASSERT_EQUAL(spout__buffer_printf(body, "%s", spout__http_faults[fault].word), 0);
+	CU_ASSERT_EQUAL(
+	    spout__buffer_printf(body, "%s", spout__http_faults[fault].word), 0);
 }
 
-/* --- the client ------------------------------------------------------------------------------ */
+/* --- the client ------------------------------------------------------------------- */
 
 static void
 on_client(int fd, unsigned what, void *arg)
@@ -176,7 +177,8 @@ client_vanish(void)
 void
 client_listen(void)
 {
-	client_handler = spout_loop_add_handler(loop, client, SPOUT_READ, on_client, NULL);
+	client_handler =
+	    spout_loop_add_handler(loop, client, SPOUT_READ, on_client, NULL);
 }
 
 void
@@ -204,7 +206,8 @@ begin(void)
 void
 say_text(const char *text)
 {
-	CU_ASSERT_EQUAL(send(client, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+	CU_ASSERT_EQUAL(
+	    send(client, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
 }
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An HTTP server on a real loop with a small delegate of its own, and a client that speaks
- * raw bytes to it over a socket pair: for the tests of lib/http.
+ * An HTTP server on a real loop with a small delegate of its own, and a client that
+ * speaks raw bytes to it over a socket pair: for the tests of lib/http.
  */
 #ifndef SPOUT_TESTS_HTTP_CLIENT_H
 #define SPOUT_TESTS_HTTP_CLIENT_H
@@ -53,7 +53,8 @@ void say(const char *bytes, size_t len);
 /** Run the loop until `n` bytes have come (0: until the end). */
 void await_bytes(size_t n);
 void run_for(uint64_t ms);
-/** One conversation: send, wait for the end of the connection, leave the answer in got[]. */
+/** One conversation: send, wait for the end of the connection, leave the answer
+ * in got[]. */
 void talk(const char *bytes);
 /** How often `needle` stands in what came. */
 unsigned count(const char *needle);

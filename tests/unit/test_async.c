@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Coroutines, scopes, futures. Each test runs one coroutine to its end on a fresh loop. */
+/* Coroutines, scopes, futures. Each test runs one coroutine to its end on a fresh
+ * loop. */
 #include "config.h"
 
 #include "unit.h"
@@ -76,7 +77,7 @@ run(spout_fn fn, void *arg)
 	run_until(fn, arg, 0);
 }
 
-/* --- ends ------------------------------------------------------------------------------ */
+/* --- ends ------------------------------------------------------------------------- */
 
 static void
 defer_abc(void *arg)
@@ -192,7 +193,7 @@ past_its_memory_limit_a_coroutine_leaves(void)
 	CU_ASSERT_EQUAL(last.error, -ENOMEM);
 }
 
-/* --- futures ------------------------------------------------------------------------------ */
+/* --- futures ---------------------------------------------------------------------- */
 
 static struct spout_future *f1, *f2;
 
@@ -297,7 +298,7 @@ a_timeout_leaves_the_future_or_cancels_it(void)
 	CU_ASSERT_STRING_EQUAL(trace, "k");
 }
 
-/* --- pins ---------------------------------------------------------------------------------- */
+/* --- pins ------------------------------------------------------------------------- */
 
 struct pinned {
 	struct spout_future future;
@@ -374,7 +375,7 @@ an_explicit_scope_ends_when_its_pins_are_gone(void)
 	spout__arena_trim();
 }
 
-/* --- tasks ---------------------------------------------------------------------------------- */
+/* --- tasks ------------------------------------------------------------------------ */
 
 static void
 task(void *arg)
@@ -457,7 +458,7 @@ cancelling_a_parent_ends_its_child_first(void)
 	CU_ASSERT_EQUAL(last.error, -ECANCELED);
 }
 
-/* --- many, deep, wrong ------------------------------------------------------------------------ */
+/* --- many, deep, wrong ------------------------------------------------------------ */
 
 static int awake;
 

@@ -201,7 +201,8 @@ inflight_table_that_is_full_tracks_no_more(void)
 	memset(inflight_table, 0, sizeof(inflight_table));
 	spout__inflight_use(inflight_table);
 	for (i = 0; i < SPOUT__INFLIGHT_MAX; i++)
-		CU_ASSERT_EQUAL(spout__inflight_claim(spout_slice("i"), spout_slice("w"), 0), i);
+		CU_ASSERT_EQUAL(
+		    spout__inflight_claim(spout_slice("i"), spout_slice("w"), 0), i);
 	CU_ASSERT_EQUAL(spout__inflight_claim(spout_slice("i"), spout_slice("w"), 0),
 	    SPOUT__INFLIGHT_NONE);
 	spout__inflight_release(SPOUT__INFLIGHT_NONE);

@@ -41,7 +41,7 @@ fail_2_then_1(void *arg)
 	fail(f1);
 }
 
-/* --- all ------------------------------------------------------------------------------ */
+/* --- all -------------------------------------------------------------------------- */
 
 static void
 all_with_two_errors(void *quiet)
@@ -124,7 +124,7 @@ trying_all_waits_for_every_one(void)
 	CU_ASSERT_EQUAL(co_count(lines, "disk 2"), 0);
 }
 
-/* --- errors that nobody sees ------------------------------------------------------------ */
+/* --- errors that nobody sees ------------------------------------------------------ */
 
 static void
 looks_at_some(void *arg)
@@ -210,7 +210,7 @@ a_failing_task_is_logged_with_the_place_that_started_it(void)
 	CU_ASSERT_EQUAL(co_count(lines, "\n"), 1);
 }
 
-/* --- in order of completion --------------------------------------------------------------- */
+/* --- in order of completion ------------------------------------------------------- */
 
 static void
 iterates(void *arg)
@@ -314,7 +314,7 @@ a_future_may_outlive_its_iterator(void)
 	CU_ASSERT_STRING_EQUAL(co_trace, "k");
 }
 
-/* --- chains ------------------------------------------------------------------------------- */
+/* --- chains ----------------------------------------------------------------------- */
 
 static void
 chains(void *arg)
@@ -416,7 +416,7 @@ a_future_that_is_dropped_with_its_scope_tells_who_waits(void)
 	CU_ASSERT_STRING_EQUAL(co_trace, "k");
 }
 
-/* --- values ------------------------------------------------------------------------------ */
+/* --- values ----------------------------------------------------------------------- */
 
 static const struct spout_local tenant = { .name = "tenant" };
 static const struct spout_local borrowed = { .name = "borrowed", .children_only = true };

@@ -604,7 +604,8 @@ running_a_job_outside_a_coroutine_aborts(void)
 	unit_assert_aborts(in_child_no_coroutine, "outside a coroutine");
 }
 
-/* Scribbles into a frame that is gone, until it has been told to stop and a while more. */
+/* Scribbles into a frame that is gone, until it has been told to stop and a while
+ * more. */
 static int
 late_scribble_job(void *arg)
 {

@@ -41,7 +41,7 @@ spawn(char letter, unsigned ms, int error)
 	spout_group_spawn(group, child, &c, sizeof(c));
 }
 
-/* --- ending well -------------------------------------------------------------------------- */
+/* --- ending well ------------------------------------------------------------------ */
 
 static void
 waits_for_three(void *arg)
@@ -157,7 +157,7 @@ children_may_start_more_while_the_owner_waits(void)
 	CU_ASSERT_STRING_EQUAL(co_trace, "nnnnnnnnnnnnnnnw");
 }
 
-/* --- failing ------------------------------------------------------------------------------ */
+/* --- failing ---------------------------------------------------------------------- */
 
 static void
 one_fails(void *arg)
@@ -318,7 +318,7 @@ an_error_that_nobody_waited_for_is_logged(void)
 	}
 }
 
-/* --- the owner leaves --------------------------------------------------------------------- */
+/* --- the owner leaves ------------------------------------------------------------- */
 
 static void
 owner_fails(void *arg)

@@ -170,9 +170,10 @@ hundreds_of_pipelined_requests_are_all_answered(void)
 static void
 every_split_of_a_request_gives_the_same_answer(void)
 {
-	static const char text[] = "POST /length HTTP/1.1\r\nHost: a\r\n"
-				   "Transfer-Encoding: chunked\r\n\r\n"
-				   "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: r\r\n\r\n" GET_CLOSE("/hello");
+	static const char text[] =
+	    "POST /length HTTP/1.1\r\nHost: a\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n"
+	    "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: r\r\n\r\n" GET_CLOSE("/hello");
 	size_t i;
 
 	for (i = 1; i < sizeof(text) - 1; i += 3) {

@@ -14,7 +14,7 @@
 #define BLOCK 1000
 #define BLOCKS 1500
 
-/* --- handlers --------------------------------------------------------------------------- */
+/* --- handlers --------------------------------------------------------------------- */
 
 static void
 write_big(void *arg)
@@ -48,8 +48,10 @@ big_by_group(struct spout__http_exchange *ex, void *arg)
 	struct spout_group *group = spout_group_new();
 
 	(void)arg;
-	spout_group_spawn(group, write_big_of, &ex, sizeof(struct spout__http_exchange *));
-	spout_group_spawn(group, write_big_of, &ex, sizeof(struct spout__http_exchange *));
+	spout_group_spawn(
+	    group, write_big_of, &ex, sizeof(struct spout__http_exchange *));
+	spout_group_spawn(
+	    group, write_big_of, &ex, sizeof(struct spout__http_exchange *));
 	spout_group_wait(group);
 	write_text(ex, "end");
 }
@@ -154,7 +156,7 @@ static const struct http_route routes[] = {
 
 #define POST(path, fields) "POST " path " HTTP/1.1\r\nHost: a\r\n" fields "\r\n"
 
-/* --- children of a handler ---------------------------------------------------------------- */
+/* --- children of a handler -------------------------------------------------------- */
 
 /* A client that reads nothing at first. */
 static void
@@ -189,7 +191,8 @@ static void
 a_child_of_the_handler_reads_the_body(void)
 {
 	begin();
-	say_text(POST("/echo-by-child", "Content-Length: 6\r\nConnection: close\r\n") "abc");
+	say_text(
+	    POST("/echo-by-child", "Content-Length: 6\r\nConnection: close\r\n") "abc");
 	run_for(5);
 	say_text("def");
 	await_bytes(0);
@@ -231,7 +234,7 @@ the_end_of_a_handler_ends_the_waits_of_its_children(void)
 	end();
 }
 
-/* --- bodies -------------------------------------------------------------------------------- */
+/* --- bodies ----------------------------------------------------------------------- */
 
 static void
 expect_100_is_answered_however_the_head_was_split(void)
@@ -313,8 +316,10 @@ what_has_come_before_a_half_close_is_answered(void)
 static void
 bodies_that_trickle_are_refused(void)
 {
-	static const char *const starts[] = { POST("/length", "Content-Length: 900\r\n") "a",
-		POST("/echo", "Content-Length: 900\r\n") "a" };
+	static const char *const starts[] = {
+		POST("/length", "Content-Length: 900\r\n") "a",
+		POST("/echo", "Content-Length: 900\r\n") "a",
+	};
 	int i, k;
 
 	options.min_body_grace_ms = 20;
@@ -354,7 +359,7 @@ an_unread_body_that_trickles_ends_the_connection(void)
 	spout__http_options_init(&options);
 }
 
-/* --- responses ------------------------------------------------------------------------------- */
+/* --- responses -------------------------------------------------------------------- */
 
 static void
 a_promise_below_what_was_written_is_refused(void)
@@ -414,7 +419,7 @@ a_client_that_reads_nothing_is_cut_off_in_time(void)
 	spout__http_options_init(&options);
 }
 
-/* --- heads ------------------------------------------------------------------------------------ */
+/* --- heads ------------------------------------------------------------------------ */
 
 static void
 empty_lines_before_a_request_are_counted(void)
@@ -454,7 +459,7 @@ an_empty_line_in_two_pieces_is_not_the_begin_of_a_head(void)
 	spout__http_options_init(&options);
 }
 
-/* --- stopping --------------------------------------------------------------------------------- */
+/* --- stopping --------------------------------------------------------------------- */
 
 static void
 on_drained(void *arg)
@@ -506,7 +511,8 @@ static const struct unit_test edge_tests[] = {
 int
 main(int argc, char **argv)
 {
-	const struct unit_suite suites[] = { { "http_edges", edge_tests }, { NULL, NULL } };
+	const struct unit_suite suites[] = { { "http_edges", edge_tests },
+		{ NULL, NULL } };
 
 	http_routes = routes;
 	spout__http_options_init(&options);

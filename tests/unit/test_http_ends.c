@@ -91,10 +91,11 @@ expect_100_is_answered_when_the_body_is_wanted(void)
 static void
 an_unread_body_is_dropped_or_ends_the_connection(void)
 {
-	talk("POST /ignores-body HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n123456789"
-	    GET_CLOSE("/hello"));
+	talk("POST /ignores-body HTTP/1.1\r\nHost: a\r\n"
+	     "Content-Length: 9\r\n\r\n123456789" GET_CLOSE("/hello"));
 	CU_ASSERT_EQUAL(count("hello"), 2);
-	talk("POST /ignores-body HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n12345");
+	talk("POST /ignores-body HTTP/1.1\r\nHost: a\r\n"
+	     "Content-Length: 900000\r\n\r\n12345");
 	CU_ASSERT_EQUAL(count("hello"), 1);
 	HAS("Connection: close\r\n");
 	talk("POST /ignores-body HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n"
@@ -280,7 +281,8 @@ static const struct unit_test http_tests[] = {
 int
 main(int argc, char **argv)
 {
-	const struct unit_suite suites[] = { { "http ends", http_tests }, { NULL, NULL } };
+	const struct unit_suite suites[] = { { "http ends", http_tests },
+		{ NULL, NULL } };
 
 	http_routes = routes;
 	spout__http_options_init(&options);

@@ -200,8 +200,8 @@ address_is_free_again_after_close_with_connections(void)
 
 /*
  * Open with the slots on ports that follow each other; the first port. Below the range
- * that the kernel hands out, where the ends of connections wait on every second port while
- * a load test runs.
+ * that the kernel hands out, where the ends of connections wait on every second port
+ * while a load test runs.
  */
 static unsigned
 open_neighbours(struct spout__listeners *ls, unsigned n_slots)

@@ -24,7 +24,7 @@ spawn(spout_fn fn, const char *letter)
 	CU_ASSERT_EQUAL(spout_spawn(fn, letter, 1), 0);
 }
 
-/* --- mutex -------------------------------------------------------------------------------- */
+/* --- mutex ------------------------------------------------------------------------ */
 
 static void
 locks_briefly(void *letter)
@@ -296,7 +296,7 @@ a_deadline_ends_the_wait_for_a_mutex(void)
 	spout_mutex_free(mutex);
 }
 
-/* --- semaphore ---------------------------------------------------------------------------- */
+/* --- semaphore -------------------------------------------------------------------- */
 
 static unsigned inside, most;
 
@@ -512,7 +512,7 @@ tens_of_thousands_of_time_outs_leave_nothing_behind(void)
 	CU_ASSERT_EQUAL(co_outcome.error, 0);
 }
 
-/* --- event -------------------------------------------------------------------------------- */
+/* --- event ------------------------------------------------------------------------ */
 
 static void
 waits_for_event(void *letter)
@@ -563,7 +563,7 @@ an_event_wakes_everyone_who_waits(void)
 	CU_ASSERT_EQUAL(co_count(co_log_end(), "spout_event_wait: it is gone"), 1);
 }
 
-/* --- condition ------------------------------------------------------------------------------ */
+/* --- condition -------------------------------------------------------------------- */
 
 static void
 waits_for_condition(void *letter)

@@ -54,7 +54,9 @@ wheel_fires_each_timer_in_its_step_and_never_early(void)
 
 		CU_ASSERT_NOT_EQUAL_FATAL(next, SPOUT__WHEEL_NEVER);
 		prev = wheel_now;
-		step = (unsigned)rand_r(&seed) % 3u ? next : next + (unsigned)rand_r(&seed) % 999u;
+		step = (unsigned)rand_r(&seed) % 3u
+		    ? next
+		    : next + (unsigned)rand_r(&seed) % 999u;
 		wheel_now = step > prev ? step : prev;
 		spout__wheel_advance(&wheel, wheel_now);
 		for (i = 0, left = 0; i < N; i++) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The pool of connections under stress: cancelled queries, too few connections, sessions
- * that end; what goes back to the pool is always whole. (The server away: test_pg_away.c.)
+ * that end; what goes back to the pool is always whole. (The server away:
+ * test_pg_away.c.)
  */
 #include "config.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Allocation torture of the PostgreSQL pool: whichever allocation of ours fails, on the loop
- * or on a db thread, a query ends with an error and the pool comes down whole. What libpq
- * allocates for itself does not fail here. See torture.h.
+ * Allocation torture of the PostgreSQL pool: whichever allocation of ours fails, on the
+ * loop or on a db thread, a query ends with an error and the pool comes down whole. What
+ * libpq allocates for itself does not fail here. See torture.h.
  */
 #include "config.h"
 
@@ -37,15 +37,18 @@ ask(void *arg)
 	struct spout_rows *rows;
 
 	(void)arg;
-	rows = spout_pg_query("SELECT $1::int AS n, $2::text AS t, '\\x0102'::bytea AS b, "
-			      "$3::bytea AS c", 42, "text", bytes);
+	rows =
+	    spout_pg_query("SELECT $1::int AS n, $2::text AS t, '\\x0102'::bytea AS b, "
+			   "$3::bytea AS c",
+		42, "text", bytes);
 	done += spout_row_int(rows, 0, "n") == 42;
 	done += spout_row_bytes(rows, 0, "b").len == 2;
 	a = spout_pg_query_async("SELECT generate_series(1, 2000)");
 	b = spout_pg_query_async("SELECT pg_sleep($1)", 0.001);
 	done += spout_rows_count(spout_future_rows(a)) == 2000;
 	done += spout_rows_count(spout_future_rows(b)) == 1;
-	done += spout_try_pg_query("SELECT 1 / 0") == NULL && spout_pg_sqlstate()[0] == '2';
+	done += spout_try_pg_query("SELECT 1 / 0") == NULL &&
+	    spout_pg_sqlstate()[0] == '2';
 	done += spout_pg_transaction(two_statements, NULL, .retries = 1) == 1;
 }
 
@@ -74,7 +77,8 @@ static bool
 run_pool(void)
 {
 	const struct spout__executor_options executor = { .db_threads = 2 };
-	const struct spout__pg_options options = { .url = cluster_url, .name = "torture" };
+	const struct spout__pg_options options = { .url = cluster_url,
+		.name = "torture" };
 	bool whole = false;
 
 	done = 0;
@@ -105,12 +109,14 @@ static const struct unit_test torture_tests[] = {
 int
 main(int argc, char **argv)
 {
-	const struct unit_suite suites[] = { { "torture", torture_tests }, { NULL, NULL } };
+	const struct unit_suite suites[] = { { "torture", torture_tests },
+		{ NULL, NULL } };
 	int status = cluster_start();
 
 	if (status != 0)
 		return status;
-	spout__log_configure(&(struct spout__log_options){ .level = SPOUT_LOG_ERROR, .fd = 2 });
+	spout__log_configure(
+	    &(struct spout__log_options){ .level = SPOUT_LOG_ERROR, .fd = 2 });
 	torture_init();
 	return unit_run(argc, argv, suites);
 }

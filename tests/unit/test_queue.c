@@ -40,7 +40,7 @@ note_all(void)
 		co_note(&letter);
 }
 
-/* --- order -------------------------------------------------------------------------------- */
+/* --- order ------------------------------------------------------------------------ */
 
 static void
 goes_round(void *arg)
@@ -163,7 +163,7 @@ options_that_make_no_queue_are_refused(void)
 	CU_ASSERT_EQUAL(co_outcome.error, -EINVAL);
 }
 
-/* --- waiting ------------------------------------------------------------------------------ */
+/* --- waiting ---------------------------------------------------------------------- */
 
 static void
 produces(void *letter)
@@ -196,7 +196,8 @@ static void
 a_full_queue_lets_producers_in_by_turns(void)
 {
 	co_run(produce_and_consume, NULL);
-	/* Two are in before b has come; from then on each put goes to the end of the line. */
+	/* Two are in before b has come; from then on each put goes to the end of the
+	 * line. */
 	CU_ASSERT_STRING_EQUAL(co_trace, "aababb");
 }
 
@@ -266,7 +267,7 @@ puts_and_gets_time_out(void)
 	CU_ASSERT_EQUAL(co_outcome.error, 0);
 }
 
-/* --- closing ------------------------------------------------------------------------------ */
+/* --- closing ---------------------------------------------------------------------- */
 
 static void
 puts_into_closing(void *letter)
@@ -361,7 +362,8 @@ frees_a_promised_item(void *arg)
 	spout_yield();
 	spawn(waits_to_join, 'c');
 	spout_yield();
-	/* Promised to b, which will not find it any more; the third is promised to none. */
+	/* Promised to b, which will not find it any more; the third is promised
+	 * to none. */
 	CU_ASSERT_EQUAL(spout_queue_put_now(queue, &items[1]), 0);
 	CU_ASSERT_EQUAL(spout_queue_put_now(queue, &items[2]), 0);
 	spout_queue_free(queue);
@@ -375,7 +377,7 @@ a_queue_that_goes_away_drops_its_items_and_tells_who_waits(void)
 	CU_ASSERT_STRING_EQUAL(co_trace, "tddgj");
 }
 
-/* --- joining ------------------------------------------------------------------------------ */
+/* --- joining ---------------------------------------------------------------------- */
 
 static void
 works(void *arg)
@@ -416,7 +418,7 @@ joining_waits_until_all_work_is_done(void)
 	CU_ASSERT_STRING_EQUAL(co_trace, "abcdj");
 }
 
-/* --- cancellation --------------------------------------------------------------------------- */
+/* --- cancellation ----------------------------------------------------------------- */
 
 static void
 victim_gets(void *arg)

@@ -331,9 +331,10 @@ many_fixed_children_are_all_found(void)
 static void
 a_path_that_was_found_is_known_for_its_method_only(void)
 {
-	static const char *const paths[] = { "/", "/users", "/users/me", "/users/7", "/slash/",
-		"/files/index", "/files/a", "/caf\xc3\xa9", "/us%65rs" };
-	static const bool fixed[] = { true, true, true, false, true, true, false, true, false };
+	static const char *const paths[] = { "/", "/users", "/users/me", "/users/7",
+		"/slash/", "/files/index", "/files/a", "/caf\xc3\xa9", "/us%65rs" };
+	static const bool fixed[] = { true, true, true, false, true, true, false, true,
+		false };
 	struct spout__match match;
 	char scratch[64];
 	size_t i, j;
@@ -350,8 +351,9 @@ a_path_that_was_found_is_known_for_its_method_only(void)
 		    fixed[i] ? match.endpoint : NULL);
 		CU_ASSERT_PTR_NULL(spout__router_known(router, SPOUT__HTTP_POST, path));
 		for (j = 1; j < path.len; j++)
-			CU_ASSERT_PTR_NOT_EQUAL(match.endpoint, spout__router_known(router,
-			    SPOUT__HTTP_GET, spout_slice_of(paths[i], j)));
+			CU_ASSERT_PTR_NOT_EQUAL(match.endpoint,
+			    spout__router_known(
+				router, SPOUT__HTTP_GET, spout_slice_of(paths[i], j)));
 	}
 	teardown();
 }

@@ -94,8 +94,8 @@ co_splits(void *arg)
 
 		far_write(split_text, i);
 		co_later(1, far_send_later, (void *)(split_text + i));
-		ASSERT_SLICE(
-		    spout_stream_read_until(stream, "\r\n\r\n", 14), "0123456789\r\n\r\n");
+		ASSERT_SLICE(spout_stream_read_until(stream, "\r\n\r\n", 14),
+		    "0123456789\r\n\r\n");
 		ASSERT_SLICE(spout_stream_read_bytes(stream, 3), "abc");
 		spout_stream_close(stream);
 		far_close(NULL);
@@ -150,7 +150,8 @@ co_limits(void *arg)
 	CU_ASSERT_EQUAL(
 	    spout_try_stream_read_bytes(stream, (1u << 20) + 1, &slice), -EMSGSIZE);
 	CU_ASSERT_EQUAL(spout_try_stream_read_until(stream, "", 21, &slice), -EINVAL);
-	ASSERT_SLICE(spout_stream_read_until(stream, "\n", 22), "no delimiter in sight\n");
+	ASSERT_SLICE(
+	    spout_stream_read_until(stream, "\n", 22), "no delimiter in sight\n");
 	far_close(NULL);
 	spout_stream_read_bytes(stream, 1);
 }
@@ -444,7 +445,8 @@ co_no_descriptor(void *arg)
 
 	(void)arg;
 	CU_ASSERT_EQUAL(spout_try_stream_new(-1, &stream), -EBADF);
-	CU_ASSERT_EQUAL(spout_try_stream_new(fd, &stream), -EPERM); /* not to be watched */
+	/* Not to be watched. */
+	CU_ASSERT_EQUAL(spout_try_stream_new(fd, &stream), -EPERM);
 	CU_ASSERT_PTR_NULL(stream);
 	CU_ASSERT_EQUAL(fcntl(fd, F_GETFD), -1);
 	spout_stream_new(-1);
@@ -457,7 +459,7 @@ a_descriptor_that_is_no_stream_is_refused_and_closed(void)
 	CU_ASSERT_EQUAL(co_outcome.error, -EBADF);
 }
 
-/* --- each wait cancelled in turn ----------------------------------------------------- */
+/* --- each wait cancelled in turn -------------------------------------------------- */
 
 static unsigned waits, cancel_at;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks and queues together: ten thousand coroutines at once, and the cancellation of every
- * wait of a scenario in turn.
+ * Locks and queues together: ten thousand coroutines at once, and the cancellation of
+ * every wait of a scenario in turn.
  */
 #include "config.h"
 
@@ -28,7 +28,7 @@ static struct spout_event *event;
 static struct spout_condition *condition;
 static struct spout_queue *queue;
 
-/* --- ten thousand on one semaphore and one queue ----------------------------------------- */
+/* --- ten thousand on one semaphore and one queue ---------------------------------- */
 
 enum { UNITS = 100, TURNS = 4, CONSUMERS = 8, ROUNDS = 10 };
 
@@ -133,7 +133,8 @@ all_rounds(void *arg)
 	printf("[heap %zu -> %zu bytes, resident %zu -> %zu KiB] ", heap,
 	    mallinfo2().uordblks, resident, resident_kib());
 	CU_ASSERT_TRUE(mallinfo2().uordblks <= heap + 1024);
-	/* Sanitizers keep freed memory for a while; valgrind (scaled) has more of its own. */
+	/* Sanitizers keep freed memory for a while; valgrind (scaled) has more of its
+	 * own. */
 	if (!SPOUT__SANITIZED && unit_scaled(10) == 10)
 		CU_ASSERT_TRUE(resident_kib() <= resident + 512);
 }
@@ -160,7 +161,7 @@ ten_thousand_on_a_semaphore_and_a_queue_are_served_fairly(void)
 	free(turns);
 }
 
-/* --- every wait cancelled in turn ------------------------------------------------------------ */
+/* --- every wait cancelled in turn ------------------------------------------------- */
 
 /*
  * Producers and consumers that hand malloc'ed items over with locks around. Whoever owns

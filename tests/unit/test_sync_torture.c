@@ -48,7 +48,7 @@ run_coroutine(spout_fn fn)
 	return co != NULL;
 }
 
-/* --- combinators ---------------------------------------------------------------------- */
+/* --- combinators ------------------------------------------------------------------ */
 
 static const struct spout_local value = { .name = "value" };
 
@@ -99,7 +99,7 @@ run_combinators(void)
 	return run_coroutine(combines) && done == 304;
 }
 
-/* --- locks and queues ------------------------------------------------------------------- */
+/* --- locks and queues ------------------------------------------------------------- */
 
 struct shared {
 	struct spout_mutex *mutex;
@@ -232,7 +232,7 @@ run_own(void)
 	return run_coroutine(use_own) && done == 2;
 }
 
-/* ----------------------------------------------------------------------------------------- */
+/* ---------------------------------------------------------------------------------- */
 
 static void
 combinators_end_well_whichever_allocation_fails(void)

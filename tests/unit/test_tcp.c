@@ -61,8 +61,8 @@ co_echo(void *arg)
 	struct spout_slice slice;
 
 	for (int i = 0; i < 20; i++) {
-		stream[i] = spout_tcp_connect(
-		    strchr(arg, '[') ? "::1" : "127.0.0.1", spout_tcp_server_port(server));
+		stream[i] = spout_tcp_connect(strchr(arg, '[') ? "::1" : "127.0.0.1",
+		    spout_tcp_server_port(server));
 		say(stream[i], "hello\n");
 	}
 	CU_ASSERT_EQUAL(spout_tcp_server_connections(server), 20);
@@ -147,7 +147,7 @@ a_stale_socket_file_is_replaced_and_no_other(void)
 	CU_ASSERT_EQUAL(co_outcome.error, 0);
 }
 
-/* --- stopping ------------------------------------------------------------------------- */
+/* --- stopping --------------------------------------------------------------------- */
 
 static void
 serve_slowly(struct spout_stream *stream, void *arg)
@@ -274,7 +274,7 @@ a_handler_that_fails_is_logged(void)
 	CU_ASSERT_EQUAL(co_count(co_log_end(), "nonsense on the line"), 1);
 }
 
-/* --- connecting ------------------------------------------------------------------------- */
+/* --- connecting ------------------------------------------------------------------- */
 
 static void
 families_are_tried_in_turn(void)
@@ -336,7 +336,8 @@ co_source(void *arg)
 	CU_ASSERT_STRING_EQUAL(spout_stream_peer(stream), text);
 	CU_ASSERT_EQUAL(spout_try_tcp_connect("127.0.0.1", port, &stream, .source = "x"),
 	    -EINVAL);
-	CU_ASSERT_EQUAL(spout_try_tcp_connect("127.0.0.1", port, &stream, .source = "::1"),
+	CU_ASSERT_EQUAL(
+	    spout_try_tcp_connect("127.0.0.1", port, &stream, .source = "::1"),
 	    -EAFNOSUPPORT);
 }
 
@@ -384,7 +385,8 @@ dig_hole(void)
 	CU_ASSERT_EQUAL_FATAL(listen(hole, 0), 0);
 	CU_ASSERT_EQUAL_FATAL(getsockname(hole, (struct sockaddr *)&addr, &len), 0);
 	for (int i = 0; i < 8; i++) {
-		hole_filler[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		hole_filler[i] =
+		    socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 		(void)connect(hole_filler[i], (struct sockaddr *)&addr, len);
 	}
 	return ntohs(addr.sin_port);

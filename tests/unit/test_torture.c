@@ -34,7 +34,7 @@ stop(void *arg)
 	spout_loop_stop(loop);
 }
 
-/* --- the loop ------------------------------------------------------------------------- */
+/* --- the loop --------------------------------------------------------------------- */
 
 static int pipe_fds[2];
 
@@ -96,7 +96,7 @@ run_loop(void)
 	return whole;
 }
 
-/* --- coroutines ------------------------------------------------------------------------ */
+/* --- coroutines ------------------------------------------------------------------- */
 
 static unsigned cleaned;
 
@@ -210,7 +210,7 @@ run_coroutines(void)
 	return run_coroutine(wait_in_many_ways) && done == 7 && cleaned == 4;
 }
 
-/* --- the executor ----------------------------------------------------------------------- */
+/* --- the executor ----------------------------------------------------------------- */
 
 static int
 add(void *arg)
@@ -227,8 +227,8 @@ close_pool(void *pool)
 static void
 use_pools(void *arg)
 {
-	struct spout_pool *pool =
-	    spout_pool_new("torture", .min_threads = 1, .max_threads = 2, .max_queued = 2);
+	struct spout_pool *pool = spout_pool_new(
+	    "torture", .min_threads = 1, .max_threads = 2, .max_queued = 2);
 	int one = 1, two = 2;
 	struct spout_future *future;
 
@@ -251,8 +251,9 @@ run_executor(void)
 static bool
 run_default_pools(void)
 {
-	const struct spout__executor_options options = { .cpu_threads = 1, .blocking_min = 1,
-		.blocking_max = 4, .db_threads = 1 };
+	const struct spout__executor_options options = {
+		.cpu_threads = 1, .blocking_min = 1, .blocking_max = 4, .db_threads = 1
+	};
 	int r;
 
 	loop = spout_loop_new();
@@ -265,7 +266,7 @@ run_default_pools(void)
 	return r == 0;
 }
 
-/* --- connections -------------------------------------------------------------------------- */
+/* --- connections ------------------------------------------------------------------ */
 
 static struct spout_fd_handler *client_handler;
 static char got[400000];
@@ -331,8 +332,8 @@ on_head(void *ctx, struct spout__http_exchange *ex, const struct spout__http_hea
 }
 
 static void
-on_exit_ex(void *ctx, struct spout__http_exchange *ex, const struct spout__outcome *outcome,
-    bool client_gone)
+on_exit_ex(void *ctx, struct spout__http_exchange *ex,
+    const struct spout__outcome *outcome, bool client_gone)
 {
 	(void)ctx;
 	if (client_gone || outcome->error == 0 || spout__http_reset(ex) < 0)
@@ -444,7 +445,7 @@ run_connection(void)
 	return whole;
 }
 
-/* --- options -------------------------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------------- */
 
 static char options_path[] = "/tmp/spout-torture-XXXXXX";
 
@@ -478,11 +479,12 @@ write_options_file(void)
 	static const char text[] = "# torture\nrequest-timeout = 5s\nmax-body = 2m\n";
 	int fd = mkstemp(options_path);
 
-	CU_ASSERT_EQUAL_FATAL(write(fd, text, sizeof(text) - 1), (ssize_t)sizeof(text) - 1);
+	CU_ASSERT_EQUAL_FATAL(
+	    write(fd, text, sizeof(text) - 1), (ssize_t)sizeof(text) - 1);
 	close(fd);
 }
 
-/* --- the tests ---------------------------------------------------------------------------------- */
+/* --- the tests -------------------------------------------------------------------- */
 
 static void
 the_loop_survives_every_failed_allocation(void)
@@ -530,9 +532,11 @@ static const struct unit_test torture_tests[] = {
 int
 main(int argc, char **argv)
 {
-	const struct unit_suite suites[] = { { "torture", torture_tests }, { NULL, NULL } };
+	const struct unit_suite suites[] = { { "torture", torture_tests },
+		{ NULL, NULL } };
 
-	spout__log_configure(&(struct spout__log_options){ .level = SPOUT_LOG_ERROR, .fd = 2 });
+	spout__log_configure(
+	    &(struct spout__log_options){ .level = SPOUT_LOG_ERROR, .fd = 2 });
 	torture_init();
 	return unit_run(argc, argv, suites);
 }

@@ -56,7 +56,7 @@ counted(void *p)
 	return p;
 }
 
-/* --- what the linker puts in place of the library's calls ------------------------------- */
+/* --- what the linker puts in place of the library's calls ------------------------- */
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
@@ -200,7 +200,7 @@ __wrap_pthread_create(pthread_t *ret, const pthread_attr_t *attr, void *(*fn)(vo
 	return fails() ? EAGAIN : __real_pthread_create(ret, attr, fn, arg);
 }
 
-/* --- running ------------------------------------------------------------------------------ */
+/* --- running ---------------------------------------------------------------------- */
 
 static char what[128]; /* the run that goes on, for whoever reads of its end */
 
@@ -290,7 +290,8 @@ torture(const char *name, bool (*run)(void))
 	run_once(name, run, 0, false); /* what is made once and kept is made now */
 	for (rest = 0; rest < 2; rest++) {
 		n = 1;
-		while (run_once(name, run, n, rest != 0) && CU_get_number_of_failures() == 0)
+		while (
+		    run_once(name, run, n, rest != 0) && CU_get_number_of_failures() == 0)
 			n += step;
 		CU_ASSERT(n > step || CU_get_number_of_failures() > 0);
 	}

@@ -6,8 +6,8 @@
  * or a descriptor behind.
  *
  * What can fail: malloc, calloc, realloc, strdup, asprintf, mmap, eventfd and
- * pthread_create as the library calls them (the linker's --wrap, see module.mk), and every
- * allocation inside libevent and jansson. One thread arms; all threads are hit.
+ * pthread_create as the library calls them (the linker's --wrap, see module.mk), and
+ * every allocation inside libevent and jansson. One thread arms; all threads are hit.
  */
 #ifndef SPOUT_TESTS_TORTURE_H
 #define SPOUT_TESTS_TORTURE_H

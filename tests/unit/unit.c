@@ -127,7 +127,8 @@ leaves_no_descriptor_thread_or_process_behind(void)
 		poll(NULL, 0, 10);
 	}
 	if (fds != fds_before || threads != threads_before || children > children_before)
-		fprintf(stderr, "descriptors %u -> %u, threads %u -> %u, processes %u -> %u\n",
+		fprintf(stderr,
+		    "descriptors %u -> %u, threads %u -> %u, processes %u -> %u\n",
 		    fds_before, fds, threads_before, threads, children_before, children);
 	if (fds != fds_before)
 		print_descriptors();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The runner of the unit tests. A test program lists its suites and calls unit_run();
- * a suite that leaves a descriptor, a thread or a process behind fails, and a program that
- * hangs is aborted with the name of its test. Test names are sentences. With arguments
- * only the tests whose name contains one of them are run.
+ * a suite that leaves a descriptor, a thread or a process behind fails, and a program
+ * that hangs is aborted with the name of its test. Test names are sentences. With
+ * arguments only the tests whose name contains one of them are run.
  */
 #ifndef SPOUT_TESTS_UNIT_H
 #define SPOUT_TESTS_UNIT_H

@@ -106,9 +106,9 @@ SPOUT_API void spout_yield(void);
  * A future belongs to the scope that it was made in and dies with it; scopes that end
  * cancel what is still pending. Completing one never runs a coroutine inline.
  *
- * An error that nobody has looked at (awaited, spout_future_error(), …_result() or a typed
- * getter) is logged as a warning, with the place that made the future, when its scope
- * ends; not so -ECANCELED, and what comes while the scope is ending already.
+ * An error that nobody has looked at (awaited, spout_future_error(), …_result() or a
+ * typed getter) is logged as a warning, with the place that made the future, when its
+ * scope ends; not so -ECANCELED, and what comes while the scope is ending already.
  */
 
 /** Make a future in the running coroutine's scope. Leaves with -ENOMEM. */
@@ -139,9 +139,9 @@ SPOUT_API SPOUT_MUST_CHECK int spout_future_add_done_callback(struct spout_futur
 /** Never log its error: not when nobody looks, not when it comes late. */
 SPOUT_API void spout_future_set_quiet(struct spout_future *future);
 /**
- * When `from` completes, complete `to` with the same value or error, unless it is complete
- * by then. `to` may live in another scope and end first; cancelling it does not cancel
- * `from`. Returns 0 or -ENOMEM. (Tornado: chain_future)
+ * When `from` completes, complete `to` with the same value or error, unless it is
+ * complete by then. `to` may live in another scope and end first; cancelling it does not
+ * cancel `from`. Returns 0 or -ENOMEM. (Tornado: chain_future)
  */
 SPOUT_API SPOUT_MUST_CHECK int spout_future_chain(struct spout_future *from,
     struct spout_future *to);
@@ -168,9 +168,9 @@ SPOUT_API SPOUT_MUST_CHECK int spout_try_await_or_cancel(uint64_t ms,
     struct spout_future *future);
 
 /**
- * Wait until all futures are complete, at most `ms` (or SPOUT_FOREVER). (Tornado: gen.multi)
- * The try form waits for every one, also after an error, and returns 0 (look at each for
- * its own error) or -ETIMEDOUT; nothing is cancelled.
+ * Wait until all futures are complete, at most `ms` (or SPOUT_FOREVER). (Tornado:
+ * gen.multi) The try form waits for every one, also after an error, and returns 0 (look
+ * at each for its own error) or -ETIMEDOUT; nothing is cancelled.
  * The plain form leaves as soon as one fails, with the error that came first: the end of
  * the scope then cancels what is pending, and logs what else had failed, unless quiet.
  */
@@ -220,7 +220,8 @@ SPOUT_API SPOUT_MUST_CHECK int spout_try_wait_next(struct spout_wait_iterator *i
 SPOUT_API size_t spout_wait_index(const struct spout_wait_iterator *it);
 
 #define SPOUT_FUTURES(...) ((struct spout_future *const[]){ __VA_ARGS__ })
-#define SPOUT_COUNT(...) (sizeof(SPOUT_FUTURES(__VA_ARGS__)) / sizeof(struct spout_future *))
+#define SPOUT_COUNT(...) \
+	(sizeof(SPOUT_FUTURES(__VA_ARGS__)) / sizeof(struct spout_future *))
 #define SPOUT_STRINGIFY_(x) #x
 #define SPOUT_STRINGIFY(x) SPOUT_STRINGIFY_(x)
 /** The place in the source where a macro stands: "file.c:12". */
@@ -232,10 +233,12 @@ SPOUT_API size_t spout_wait_index(const struct spout_wait_iterator *it);
  * Start fn(copy of data) as a coroutine of its own: own scope, no deadline, the request
  * id of the caller. Runs soon, not now. It outlives the caller; a failure is logged with
  * the place that started it. `fn` gets NULL when `len` is 0.
- * Returns 0, or -ENOMEM, or -ECANCELED when the worker is stopping. (Tornado: spawn_callback)
+ * Returns 0, or -ENOMEM, or -ECANCELED when the worker is stopping. (Tornado:
+ * spawn_callback)
  */
 #define spout_spawn(fn, data, len) spout_spawn_at((fn), (data), (len), SPOUT_WHERE)
-SPOUT_API int spout_spawn_at(spout_fn fn, const void *data, size_t len, const char *where);
+SPOUT_API int spout_spawn_at(
+    spout_fn fn, const void *data, size_t len, const char *where);
 /**
  * Run fn(arg) as a child coroutine with a scope of its own and wait for it: memory and
  * clean-ups of a round of a long-lived task end with the round. The caller's deadline and
@@ -277,10 +280,10 @@ struct spout_group_options {
 SPOUT_API struct spout_group *spout_group_new_at(
     const struct spout_group_options *options, const char *where);
 /**
- * Start fn(copy of data) in the group; waits while it has reached its limit. The owner and
- * the children may call it, children of a group with a limit at the risk of waiting for
- * each other. `fn` gets NULL when `len` is 0. Errors: the group's first error, -ECANCELED
- * after spout_group_cancel(), -EALREADY after the wait for it, -ENOMEM.
+ * Start fn(copy of data) in the group; waits while it has reached its limit. The owner
+ * and the children may call it, children of a group with a limit at the risk of waiting
+ * for each other. `fn` gets NULL when `len` is 0. Errors: the group's first error,
+ * -ECANCELED after spout_group_cancel(), -EALREADY after the wait for it, -ENOMEM.
  */
 #define spout_group_spawn(group, fn, data, len) \
 	spout_group_spawn_at((group), (fn), (data), (len), SPOUT_WHERE)
@@ -296,8 +299,10 @@ SPOUT_API SPOUT_MUST_CHECK int spout_try_group_spawn_at(struct spout_group *grou
  * children go on). Owner only: -EINVAL for anyone else.
  */
 SPOUT_API void spout_group_wait(struct spout_group *group);
-SPOUT_API SPOUT_MUST_CHECK int spout_try_group_wait(struct spout_group *group, uint64_t ms);
-/** Cancel the children and refuse new ones. A wait for the group gives -ECANCELED then. */
+SPOUT_API SPOUT_MUST_CHECK int spout_try_group_wait(
+    struct spout_group *group, uint64_t ms);
+/** Cancel the children and refuse new ones. A wait for the group gives -ECANCELED
+ * then. */
 SPOUT_API void spout_group_cancel(struct spout_group *group);
 /** Children that are not gone. */
 SPOUT_API size_t spout_group_count(const struct spout_group *group);
@@ -315,13 +320,14 @@ struct spout_local {
 };
 
 /** Copy `len` bytes as the value of this coroutine. Leaves with -ENOMEM. */
-SPOUT_API void spout_local_set(const struct spout_local *key, const void *data, size_t len);
+SPOUT_API void spout_local_set(
+    const struct spout_local *key, const void *data, size_t len);
 /** The value: borrowed, 16-byte aligned, until it is set again or the scope ends. NULL if
  * it was never set, and outside a coroutine. */
 SPOUT_API void *spout_local_get(const struct spout_local *key);
 /**
- * The id in every line that this coroutine logs, and what it starts from now on (a request
- * has one already). Copies. Leaves with -ENOMEM.
+ * The id in every line that this coroutine logs, and what it starts from now on (a
+ * request has one already). Copies. Leaves with -ENOMEM.
  */
 SPOUT_API void spout_set_request_id(const char *id);
 SPOUT_API const char *spout_request_id_current(void);

@@ -10,10 +10,10 @@
  *
  * A running job pins the scope that started it: stack, memory and clean-ups of an ended
  * coroutine wait until the job has returned, so an argument on the coroutine's stack is
- * safe when the coroutine fails or is cancelled. (A function that returns gives up its own
- * variables, as in any C: what an _async job uses lies in the scope, or in a function that
- * waits for it.) Jobs still queued are dropped unrun when their scope ends or their deadline
- * passes.
+ * safe when the coroutine fails or is cancelled. (A function that returns gives up its
+ * own variables, as in any C: what an _async job uses lies in the scope, or in a function
+ * that waits for it.) Jobs still queued are dropped unrun when their scope ends or their
+ * deadline passes.
  */
 #ifndef SPOUT_EXECUTOR_H
 #define SPOUT_EXECUTOR_H

@@ -2,22 +2,22 @@
 /*
  * Locks between coroutines of one loop: mutex, semaphore, event, condition.
  *
- * Coroutines change places only where they wait, so state that is read and written without
- * a wait in between needs no lock; these are for stretches that wait. Everything here
- * belongs to the loop's thread. Between threads use a job and its future.
+ * Coroutines change places only where they wait, so state that is read and written
+ * without a wait in between needs no lock; these are for stretches that wait. Everything
+ * here belongs to the loop's thread. Between threads use a job and its future.
  *
  * Life cycle: spout_x_new() makes one in the running coroutine's scope and leaves with
- * -ENOMEM; spout_x_new_in(scope) makes one in a given scope, or, with NULL for a scope, one
- * that lives until spout_x_free(); it returns NULL when out of memory. Whoever still waits
- * when one goes away gets -ECANCELED.
+ * -ENOMEM; spout_x_new_in(scope) makes one in a given scope, or, with NULL for a scope,
+ * one that lives until spout_x_free(); it returns NULL when out of memory. Whoever still
+ * waits when one goes away gets -ECANCELED.
  *
  * Waiting: in line, first come first served; nobody overtakes. Every wait ends with the
  * coroutine's cancellation or deadline. What was granted to a coroutine that leaves
  * instead goes to the next in line. The try forms wait at most `ms` (0: not at all) and
  * return -ETIMEDOUT then; a wait allocates nothing.
  *
- * Holding: a scope owns the mutexes and the units of semaphores that it has taken. They are
- * given back when it ends, after its clean-ups, if that was not done before.
+ * Holding: a scope owns the mutexes and the units of semaphores that it has taken. They
+ * are given back when it ends, after its clean-ups, if that was not done before.
  */
 #ifndef SPOUT_LOCKS_H
 #define SPOUT_LOCKS_H
@@ -39,7 +39,8 @@ struct spout_condition;
 SPOUT_API struct spout_mutex *spout_mutex_new(void);
 SPOUT_API struct spout_mutex *spout_mutex_new_in(struct spout_scope *scope);
 SPOUT_API void spout_mutex_free(struct spout_mutex *mutex);
-/** Wait for the mutex and hold it. Leaves with -EDEADLK if this scope holds it already. */
+/** Wait for the mutex and hold it. Leaves with -EDEADLK if this scope holds it
+ * already. */
 SPOUT_API void spout_lock(struct spout_mutex *mutex);
 /** The same: 0, -ETIMEDOUT, -EDEADLK, or -ECANCELED when the mutex went away. */
 SPOUT_API SPOUT_MUST_CHECK int spout_try_lock(struct spout_mutex *mutex, uint64_t ms);
@@ -84,7 +85,7 @@ SPOUT_API int spout_semaphore_add(struct spout_semaphore *semaphore);
 /** Units that are free now. */
 SPOUT_API uint32_t spout_semaphore_free_units(const struct spout_semaphore *semaphore);
 
-/* --- event (Tornado: locks.Event) ---------------------------------------------------- */
+/* --- event (Tornado: locks.Event) ------------------------------------------------- */
 
 /** A flag, not set at first. */
 SPOUT_API struct spout_event *spout_event_new(void);
@@ -96,9 +97,10 @@ SPOUT_API void spout_event_clear(struct spout_event *flag);
 SPOUT_API bool spout_event_is_set(const struct spout_event *flag);
 /** Wait until the flag is set. A wait that was woken succeeds, even if it is cleared. */
 SPOUT_API void spout_event_wait(struct spout_event *flag);
-SPOUT_API SPOUT_MUST_CHECK int spout_try_event_wait(struct spout_event *flag, uint64_t ms);
+SPOUT_API SPOUT_MUST_CHECK int spout_try_event_wait(
+    struct spout_event *flag, uint64_t ms);
 
-/* --- condition (Tornado: locks.Condition) --------------------------------------------- */
+/* --- condition (Tornado: locks.Condition) ----------------------------------------- */
 
 SPOUT_API struct spout_condition *spout_condition_new(void);
 SPOUT_API struct spout_condition *spout_condition_new_in(struct spout_scope *scope);

@@ -22,14 +22,16 @@ enum spout_log_level {
 };
 
 /** Log one line (no newline at its end). Copies. Never waits. Any thread. */
-SPOUT_API void spout_log(enum spout_log_level level, const char *fmt, ...) SPOUT_PRINTF(2, 3);
+SPOUT_API void spout_log(enum spout_log_level level, const char *fmt, ...)
+    SPOUT_PRINTF(2, 3);
 SPOUT_API void spout_vlog(enum spout_log_level level, const char *fmt, va_list ap);
 
 /** True if a line of this level would be logged. */
 SPOUT_API bool spout_log_enabled(enum spout_log_level level);
 
 #define spout_debug(...) \
-	(spout_log_enabled(SPOUT_LOG_DEBUG) ? spout_log(SPOUT_LOG_DEBUG, __VA_ARGS__) : (void)0)
+	(spout_log_enabled(SPOUT_LOG_DEBUG) ? \
+	    spout_log(SPOUT_LOG_DEBUG, __VA_ARGS__) : (void)0)
 #define spout_info(...) spout_log(SPOUT_LOG_INFO, __VA_ARGS__)
 #define spout_warning(...) spout_log(SPOUT_LOG_WARNING, __VA_ARGS__)
 #define spout_error_log(...) spout_log(SPOUT_LOG_ERROR, __VA_ARGS__)

@@ -9,11 +9,12 @@
  *
  * Waiting is as for locks (spout/locks.h): in line on either side, nobody overtakes, it
  * ends with cancellation or deadline, and it allocates nothing. A put that did not return
- * has put nothing; a get that did not return has taken nothing: the item goes to the next.
+ * has put nothing; a get that did not return has taken nothing: the item goes to the
+ * next.
  *
- * Life cycle: spout_queue_new() makes one in the running coroutine's scope and leaves with
- * -ENOMEM or -EINVAL; spout_queue_new_in(scope, …) makes one in a given scope, or, with
- * NULL for a scope, one that lives until spout_queue_free(); NULL when it cannot.
+ * Life cycle: spout_queue_new() makes one in the running coroutine's scope and leaves
+ * with -ENOMEM or -EINVAL; spout_queue_new_in(scope, …) makes one in a given scope, or,
+ * with NULL for a scope, one that lives until spout_queue_free(); NULL when it cannot.
  *
  *     static void
  *     worker(void *arg)
@@ -43,7 +44,8 @@ struct spout_queue;
 enum spout_queue_order {
 	SPOUT_QUEUE_FIFO,     /* Tornado: queues.Queue */
 	SPOUT_QUEUE_LIFO,     /* Tornado: queues.LifoQueue */
-	SPOUT_QUEUE_PRIORITY, /* Tornado: queues.PriorityQueue; equals come first in first out */
+	SPOUT_QUEUE_PRIORITY, /* Tornado: queues.PriorityQueue; equals come first in first
+			       * out */
 };
 
 struct spout_queue_options {
@@ -71,7 +73,8 @@ SPOUT_API struct spout_queue *spout_queue_new_in_with(struct spout_scope *scope,
 /** Whoever still waits gets -ECANCELED. */
 SPOUT_API void spout_queue_free(struct spout_queue *queue);
 
-/** Copy an item into the queue; waits while it is full. Leaves with -EPIPE when closed. */
+/** Copy an item into the queue; waits while it is full. Leaves with -EPIPE when
+ * closed. */
 SPOUT_API void spout_queue_put(struct spout_queue *queue, const void *item);
 /** The same, at most `ms`: 0, -ETIMEDOUT, -EPIPE when closed, -ECANCELED when gone. */
 SPOUT_API SPOUT_MUST_CHECK int spout_try_queue_put(struct spout_queue *queue,
@@ -108,7 +111,8 @@ SPOUT_API size_t spout_queue_capacity(const struct spout_queue *queue);
 SPOUT_API int spout_queue_task_done(struct spout_queue *queue);
 /** Wait until spout_queue_task_done() was called for every item that was put in. */
 SPOUT_API void spout_queue_join(struct spout_queue *queue);
-SPOUT_API SPOUT_MUST_CHECK int spout_try_queue_join(struct spout_queue *queue, uint64_t ms);
+SPOUT_API SPOUT_MUST_CHECK int spout_try_queue_join(
+    struct spout_queue *queue, uint64_t ms);
 
 #ifdef __cplusplus
 }

@@ -55,12 +55,13 @@ SPOUT_API SPOUT_MUST_CHECK int spout_try_stream_new_with(int fd,
 /* --- reading -------------------------------------------------------------------- */
 
 /** Exactly `n` bytes. (Tornado: read_bytes) */
-SPOUT_API struct spout_slice spout_stream_read_bytes(struct spout_stream *stream, size_t n);
+SPOUT_API struct spout_slice spout_stream_read_bytes(
+    struct spout_stream *stream, size_t n);
 SPOUT_API SPOUT_MUST_CHECK int spout_try_stream_read_bytes(struct spout_stream *stream,
     size_t n, struct spout_slice *ret);
 /**
- * Everything up to and including `delimiter` (not empty), at most `max` bytes in all; what
- * a failed read has seen stays in the buffer. (Tornado: read_until)
+ * Everything up to and including `delimiter` (not empty), at most `max` bytes in all;
+ * what a failed read has seen stays in the buffer. (Tornado: read_until)
  */
 SPOUT_API struct spout_slice spout_stream_read_until(struct spout_stream *stream,
     const char *delimiter, size_t max);
@@ -71,7 +72,8 @@ SPOUT_API struct spout_slice spout_stream_read_some(struct spout_stream *stream)
 SPOUT_API SPOUT_MUST_CHECK int spout_try_stream_read_some(struct spout_stream *stream,
     struct spout_slice *ret);
 /** Everything until the peer closes, at most `max` bytes. (Tornado: read_until_close) */
-SPOUT_API struct spout_slice spout_stream_read_all(struct spout_stream *stream, size_t max);
+SPOUT_API struct spout_slice spout_stream_read_all(
+    struct spout_stream *stream, size_t max);
 SPOUT_API SPOUT_MUST_CHECK int spout_try_stream_read_all(struct spout_stream *stream,
     size_t max, struct spout_slice *ret);
 /** Fill `n` bytes at `data`, any number, beyond the size of the buffer. (read_into) */
@@ -85,7 +87,8 @@ SPOUT_API SPOUT_MUST_CHECK int spout_try_stream_read_into(struct spout_stream *s
  * Queue a copy of the bytes; they leave at the end of the loop's turn. Suspends while
  * max_unsent_bytes are waiting for a slow reader.
  */
-SPOUT_API void spout_stream_write(struct spout_stream *stream, const void *data, size_t len);
+SPOUT_API void spout_stream_write(
+    struct spout_stream *stream, const void *data, size_t len);
 SPOUT_API SPOUT_MUST_CHECK int spout_try_stream_write(struct spout_stream *stream,
     const void *data, size_t len);
 /** Wait until the kernel has taken everything. */

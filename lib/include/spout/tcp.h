@@ -28,7 +28,8 @@ struct spout_connect_options {
  * or as soon as one fails; the first connection wins. Leaves, or returns -errno:
  * -EHOSTUNREACH (no such name, or no route), -ECONNREFUSED, -ETIMEDOUT, ….
  *
- *     struct spout_stream *stream = spout_tcp_connect("localhost", 25, .timeout_ms = 2000);
+ *     struct spout_stream *stream = spout_tcp_connect(
+ *         "localhost", 25, .timeout_ms = 2000);
  */
 #define SPOUT_CONNECT_OPTIONS_(...) \
 	(&(struct spout_connect_options){ .size = sizeof(struct spout_connect_options), \
@@ -74,8 +75,8 @@ struct spout_tcp_server_options {
 
 /**
  * Listen on `address`: `127.0.0.1:80`, `[::1]:80`, `*:80` (all IPv4), port 0 for any, or
- * `unix:PATH`, where a socket file that nobody serves any more is replaced. Returns owned,
- * or NULL with errno.
+ * `unix:PATH`, where a socket file that nobody serves any more is replaced. Returns
+ * owned, or NULL with errno.
  */
 #define spout_tcp_listen(address, handler, arg, ...) \
 	spout_tcp_listen_with((address), (handler), (arg), \
@@ -89,8 +90,8 @@ SPOUT_API uint16_t spout_tcp_server_port(const struct spout_tcp_server *server);
 /** Connections whose handlers have not ended. */
 SPOUT_API unsigned spout_tcp_server_connections(const struct spout_tcp_server *server);
 /**
- * Accept what is queued, close the listening socket, wait at most `ms` until every handler
- * has ended. Returns 0, or -ETIMEDOUT: they go on. Inside a coroutine.
+ * Accept what is queued, close the listening socket, wait at most `ms` until every
+ * handler has ended. Returns 0, or -ETIMEDOUT: they go on. Inside a coroutine.
  */
 SPOUT_API SPOUT_MUST_CHECK int spout_tcp_server_drain(struct spout_tcp_server *server,
     uint64_t ms);
