@@ -10,3 +10,4 @@ tests_bench_floor_SOURCES = %D%/floor.c
 tests_bench_floor_LDADD = $(EVENT_LIBS)
 tests_bench_load_SOURCES = %D%/load.c
 dist_noinst_SCRIPTS += %D%/http %D%/latency
+EXTRA_DIST += %D%/peers.py
