@@ -57,6 +57,11 @@ struct spout_pool {
 	struct spout__pool_thread threads[]; /* options.max_threads */
 };
 
+/**
+ * pthread_create() with the stack of our threads and all signals but the synchronous ones
+ * blocked. Returns 0 or -errno.
+ */
+int spout__thread_create(pthread_t *ret, bool detached, void *(*fn)(void *), void *arg);
 /** Start a thread in an unused place; returns 0 or -errno. Loop thread. */
 int spout__thread_start(struct spout_pool *pool);
 /** Join a thread that is EXITED; waits for its last instructions only. Loop thread. */

@@ -281,17 +281,18 @@ give_place_back(struct spout__pool_thread *thread)
 	pthread_mutex_unlock(&thread->pool->lock);
 }
 
-/* pthread_create() with this file's stack size and signal mask; returns an errno. */
-static int
-thread_create(struct spout__pool_thread *thread)
+int
+spout__thread_create(pthread_t *ret, bool detached, void *(*fn)(void *), void *arg)
 {
 	pthread_attr_t attr;
 	sigset_t block, old;
 	int error = pthread_attr_init(&attr);
 
 	if (error != 0)
-		return error;
+		return -error;
 	pthread_attr_setstacksize(&attr, THREAD_STACK_BYTES);
+	if (detached)
+		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	sigfillset(&block);
 	sigdelset(&block, SIGSEGV);
 	sigdelset(&block, SIGBUS);
@@ -300,10 +301,10 @@ thread_create(struct spout__pool_thread *thread)
 	sigdelset(&block, SIGTRAP);
 	sigdelset(&block, SIGABRT);
 	pthread_sigmask(SIG_SETMASK, &block, &old);
-	error = pthread_create(&thread->id, &attr, thread_main, thread);
+	error = pthread_create(ret, &attr, fn, arg);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
-	return error;
+	return -error;
 }
 
 int
@@ -318,8 +319,8 @@ spout__thread_start(struct spout_pool *pool)
 	thread->retired.run = thread_retired;
 	spout__list_init(&thread->idle);
 	spout__pool_cond_init(&thread->wake);
-	error = thread_create(thread);
+	error = spout__thread_create(&thread->id, false, thread_main, thread);
 	if (error != 0)
 		give_place_back(thread);
-	return -error;
+	return error;
 }

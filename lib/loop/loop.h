@@ -107,6 +107,7 @@ void spout__loop_check_thread(struct spout_loop *loop, const char *what);
 enum spout__loop_slot {
 	SPOUT__SLOT_ASYNC,
 	SPOUT__SLOT_EXECUTOR,
+	SPOUT__SLOT_RESOLVE,
 	SPOUT__SLOT_NET,
 	SPOUT__SLOT_PG,
 	SPOUT__SLOT_HTTP,

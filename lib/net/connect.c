@@ -23,8 +23,8 @@
 #include <event2/event_struct.h>
 
 #include "base/address.h"
+#include "executor/resolve.h"
 #include "net/costream.h"
-#include "net/resolve.h"
 
 #define STAGGER_MS 250u
 #define TIMEOUT_MS 10000u

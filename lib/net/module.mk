@@ -4,7 +4,6 @@ lib_libspout_all_la_SOURCES += \
 	%D%/connect.c \
 	%D%/costream.c %D%/costream.h \
 	%D%/costream_read.c \
-	%D%/resolve.c %D%/resolve.h \
 	%D%/stream.c %D%/stream.h \
 	%D%/tcp_server.c
 spoutinclude_HEADERS += lib/include/spout/stream.h lib/include/spout/tcp.h

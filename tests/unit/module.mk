@@ -142,7 +142,8 @@ check_PROGRAMS += tests/unit/test_stream
 tests_unit_test_stream_SOURCES = tests/unit/test_stream.c $(CO_SOURCES)
 tests_unit_test_stream_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_tcp
-tests_unit_test_tcp_SOURCES = tests/unit/test_tcp.c $(CO_SOURCES)
+tests_unit_test_tcp_SOURCES = tests/unit/test_tcp.c tests/unit/fake_resolver.c \
+	tests/unit/fake_resolver.h $(CO_SOURCES)
 tests_unit_test_tcp_LDADD = $(UNIT_LIBS)
 
 # The linker puts tests/unit/torture.c between the library and what can fail.

@@ -5,17 +5,16 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <spout/executor.h>
 #include <spout/tcp.h>
 
 #include "co_help.h"
-#include "net/resolve.h"
+#include "executor/resolve.h"
+#include "fake_resolver.h"
 #include "unit.h"
 
 #define ASSERT_SLICE(slice, text) CU_ASSERT_TRUE(spout_slice_equal((slice), (text)))
@@ -298,24 +297,27 @@ families_are_tried_in_turn(void)
 static void
 co_by_name(void *arg)
 {
-	struct spout_pool *pool = spout_pool_new("blocking", .max_threads = 2);
 	struct spout_tcp_server *server = listen_on("127.0.0.1:0", echo, NULL);
 	uint16_t port = spout_tcp_server_port(server);
 	struct spout_stream *stream;
+	unsigned calls;
 
 	(void)arg;
 	/* Perhaps ::1 comes first and is refused: the next address is tried at once. */
 	say(spout_tcp_connect("localhost", port), "by name\n");
 	say(spout_tcp_connect("localhost", port, .family = AF_INET), "v4\n");
-	CU_ASSERT_EQUAL(
-	    spout_try_tcp_connect("no-such-host.invalid", port, &stream), -EHOSTUNREACH);
-	CU_ASSERT_PTR_NOT_NULL(strstr(spout_error(), "no-such-host.invalid"));
-	CU_ASSERT_EQUAL(spout_pool_close(pool, 1000), 0);
-	CU_ASSERT_TRUE(spout_try_tcp_connect("localhost", port, &stream) < 0);
+	calls = fake_resolver_calls;
+	say(spout_tcp_connect("localhost", port), "remembered\n");
+	CU_ASSERT_EQUAL(fake_resolver_calls, calls);
+	CU_ASSERT_EQUAL(spout_try_tcp_connect("none.test", port, &stream), -EHOSTUNREACH);
+	CU_ASSERT_PTR_NOT_NULL(strstr(spout_error(), "none.test"));
+	CU_ASSERT_EQUAL(spout_try_tcp_connect("none.test", port, &stream), -EHOSTUNREACH);
+	CU_ASSERT_EQUAL(fake_resolver_calls, calls + 1);
+	CU_ASSERT_EQUAL(fake_resolver_elsewhere, 0);
 }
 
 static void
-names_are_looked_up_on_the_pool(void)
+names_are_looked_up_on_threads_of_the_resolver(void)
 {
 	co_run(co_by_name, NULL);
 	CU_ASSERT_EQUAL(co_outcome.error, 0);
@@ -424,39 +426,94 @@ a_black_hole_times_out_and_can_be_cancelled(void)
 	fill_hole();
 }
 
-static int
-hang(void *arg)
-{
-	while (!atomic_load((atomic_bool *)arg))
-		usleep(1000);
-	return 0;
-}
-
 static void
 co_hung_resolver(void *arg)
 {
-	static atomic_bool stop;
-	struct spout_pool *pool = spout_pool_new("blocking", .max_threads = 1);
-	struct spout_future *future = spout_run_async(hang, &stop);
 	struct spout_stream *stream;
 	uint64_t began = spout_loop_now_ms(co_loop);
 
 	(void)arg;
-	atomic_store(&stop, false);
-	spout_sleep(2);
 	CU_ASSERT_EQUAL(
-	    spout_try_tcp_connect("localhost", 1, &stream, .timeout_ms = 20), -ETIMEDOUT);
-	CU_ASSERT_PTR_NOT_NULL(strstr(spout_error(), "looking up localhost"));
+	    spout_try_tcp_connect("hung.test", 1, &stream, .timeout_ms = 20), -ETIMEDOUT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(spout_error(), "looking up hung.test"));
+	CU_ASSERT_EQUAL(spout_try_tcp_connect("none.test", 1, &stream), -EHOSTUNREACH);
 	CU_ASSERT_TRUE(spout_loop_now_ms(co_loop) - began < 10000);
-	atomic_store(&stop, true);
-	spout_await(future);
-	CU_ASSERT_EQUAL(spout_pool_close(pool, 1000), 0);
+}
+
+static void
+co_wait_for_hung(void *arg)
+{
+	struct spout_stream *stream;
+
+	(void)arg;
+	CU_ASSERT_EQUAL(
+	    spout_try_tcp_connect("hung.test", 1, &stream), -EHOSTUNREACH);
+}
+
+static void
+release(void *arg)
+{
+	(void)arg;
+	if (fake_resolver_hanging == 0)
+		co_later(1, release, NULL);
+	else
+		fake_resolver_release();
+}
+
+static void
+co_many_ask_a_hung_resolver(void *arg)
+{
+	struct spout_group *group = spout_group_new();
+	unsigned calls = fake_resolver_calls;
+
+	(void)arg;
+	for (int i = 0; i < 20; i++)
+		spout_group_spawn(group, co_wait_for_hung, NULL, 0);
+	co_later(1, release, NULL);
+	spout_group_wait(group);
+	CU_ASSERT_EQUAL(fake_resolver_calls, calls + 1);
 }
 
 static void
 a_hung_resolver_holds_nobody(void)
 {
+	/* The loop of the first one ends while the thread hangs. */
 	co_run(co_hung_resolver, NULL);
+	CU_ASSERT_EQUAL(co_outcome.error, 0);
+	CU_ASSERT_EQUAL(fake_resolver_hanging, 1);
+	fake_resolver_release();
+	co_run(co_many_ask_a_hung_resolver, NULL);
+	CU_ASSERT_EQUAL(co_outcome.error, 0);
+}
+
+static void
+co_dead_resolver(void *arg)
+{
+	static struct spout__lookup lookups[300];
+	int r = 0;
+	unsigned i;
+
+	(void)arg;
+	for (i = 0; i < 300 && r == 0; i++) {
+		char name[32];
+
+		/* Each is a name of its own, and not numeric. */
+		snprintf(name, sizeof(name), i < 8 ? "hung.test" : "n%u.test", i);
+		r = spout__lookup_start(co_loop, &lookups[i], name, i < 8 ? (int)i : 0);
+	}
+	CU_ASSERT_EQUAL(r, -ENOBUFS);
+	CU_ASSERT_PTR_NOT_NULL(strstr(lookups[i - 1].reason, "too many"));
+	for (unsigned k = 0; k + 1 < i; k++)
+		spout__lookup_cancel(&lookups[k]);
+	while (fake_resolver_hanging < 8)
+		spout_sleep(1);
+	fake_resolver_release();
+}
+
+static void
+look_ups_are_refused_when_too_many_wait(void)
+{
+	co_run(co_dead_resolver, NULL);
 	CU_ASSERT_EQUAL(co_outcome.error, 0);
 }
 
@@ -473,10 +530,11 @@ static const struct unit_test server_tests[] = {
 
 static const struct unit_test client_tests[] = {
 	UNIT_TEST(families_are_tried_in_turn),
-	UNIT_TEST(names_are_looked_up_on_the_pool),
+	UNIT_TEST(names_are_looked_up_on_threads_of_the_resolver),
 	UNIT_TEST(the_source_address_can_be_chosen),
 	UNIT_TEST(a_black_hole_times_out_and_can_be_cancelled),
 	UNIT_TEST(a_hung_resolver_holds_nobody),
+	UNIT_TEST(look_ups_are_refused_when_too_many_wait),
 	UNIT_END
 };
 

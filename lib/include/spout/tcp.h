@@ -23,10 +23,10 @@ struct spout_connect_options {
 };
 
 /**
- * Connect to a host, by name or numeric address. The name is looked up on the blocking
- * pool; addresses are tried as RFC 8305 says, families in turn, the next one after 250 ms
- * or as soon as one fails; the first connection wins. Leaves, or returns -errno:
- * -EHOSTUNREACH (no such name, or no route), -ECONNREFUSED, -ETIMEDOUT, ….
+ * Connect to a host, by name or numeric address. The name is looked up on a thread of the
+ * loop's resolver; addresses are tried as RFC 8305 says, families in turn, the next one
+ * after 250 ms or as soon as one fails; the first connection wins. Leaves, or returns
+ * -errno: -EHOSTUNREACH (no such name, or no route), -ECONNREFUSED, -ETIMEDOUT, ….
  *
  *     struct spout_stream *stream = spout_tcp_connect(
  *         "localhost", 25, .timeout_ms = 2000);
