@@ -12,14 +12,15 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "web/form.h"
 #include "web/request.h"
 
 #define NO_UPPER_BOUND INT64_MAX
 
 /* --- text --------------------------------------------------------------------------- */
 
-static struct spout__args *
-parse(struct spout_request *req, const char *what, struct spout_slice text)
+struct spout__args *
+spout__args_of(struct spout_request *req, const char *what, struct spout_slice text)
 {
 	size_t max = spout__args_count(text);
 	struct spout__args *args;
@@ -39,31 +40,8 @@ static const struct spout__args *
 query_args(struct spout_request *req)
 {
 	if (req->query == NULL)
-		req->query = parse(req, "query", req->head->query);
+		req->query = spout__args_of(req, "query", req->head->query);
 	return req->query;
-}
-
-static bool
-is_form(const struct spout__http_head *head)
-{
-	static const char type[] = "application/x-www-form-urlencoded";
-	struct spout_slice value = spout__http_head_get(head, "Content-Type");
-	size_t len = sizeof(type) - 1;
-
-	return value.data != NULL && value.len >= len &&
-	    strncasecmp(value.data, type, len) == 0 &&
-	    (value.len == len || strchr("; \t", value.data[len]) != NULL);
-}
-
-static const struct spout__args *
-form_args(struct spout_request *req)
-{
-	if (req->form == NULL)
-		req->form = parse(req, "form",
-		    is_form(req->head) && !req->route->stream_body
-			? spout__http_body_buffered(req->ex)
-			: spout_slice(""));
-	return req->form;
 }
 
 const char *
@@ -75,7 +53,7 @@ spout_query_arg(struct spout_request *req, const char *name)
 const char *
 spout_form_arg(struct spout_request *req, const char *name)
 {
-	return spout__args_get(form_args(req), name);
+	return spout__args_get(spout__form_args(req), name);
 }
 
 const char *
@@ -111,7 +89,7 @@ collect(const struct spout__args *args, const char *name, const char **to)
 const char *const *
 spout_args(struct spout_request *req, const char *name)
 {
-	const struct spout__args *query = query_args(req), *form = form_args(req);
+	const struct spout__args *query = query_args(req), *form = spout__form_args(req);
 	const char **values = spout_alloc(sizeof(*values) * (query->n + form->n + 1));
 	size_t n = collect(query, name, values);
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arguments in application/x-www-form-urlencoded form: a query or a form's body. The
- * parsing here is pure; the getters in args.c work on a request.
+ * Arguments: of a query or a form. The parsing of application/x-www-form-urlencoded here
+ * is pure; the getters in args.c work on a request.
  */
 #ifndef SPOUT_WEB_ARGS_H
 #define SPOUT_WEB_ARGS_H
 
+#include <spout/form.h>
 #include <spout/types.h>
 
 /** Most arguments in one query or form. */
@@ -16,7 +17,8 @@ struct spout__arg {
 };
 
 struct spout__args {
-	unsigned n;
+	unsigned n, n_files;
+	struct spout_file *files; /* of a multipart form */
 	struct spout__arg list[];
 };
 
@@ -37,5 +39,8 @@ int spout__parse_int(const char *text, int64_t *ret_value);
 int spout__parse_double(const char *text, double *ret_value);
 /** 1 true yes on, 0 false no off (any case). 0 or -EBADMSG. */
 int spout__parse_bool(const char *text, bool *ret_value);
+
+/** Is this Content-Type (data NULL: there is none) that media type, parameters aside? */
+bool spout__media_type_is(struct spout_slice content_type, const char *type);
 
 #endif

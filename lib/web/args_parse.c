@@ -42,7 +42,8 @@ spout__args_parse(struct spout_slice text, char *room, struct spout__args *args,
 {
 	const char *at = text.data, *end = at + text.len;
 
-	args->n = 0;
+	args->n = args->n_files = 0;
+	args->files = NULL;
 	while (at < end) {
 		const char *stop = memchr(at, '&', (size_t)(end - at));
 		const char *equals;
@@ -142,4 +143,15 @@ spout__parse_bool(const char *text, bool *ret_value)
 		return 0;
 	}
 	return -EBADMSG;
+}
+
+bool
+spout__media_type_is(struct spout_slice content_type, const char *type)
+{
+	size_t len = strlen(type);
+
+	return content_type.data != NULL && content_type.len >= len &&
+	    strncasecmp(content_type.data, type, len) == 0 &&
+	    (content_type.len == len ||
+	        strchr("; \t", content_type.data[len]) != NULL);
 }

@@ -5,13 +5,16 @@ lib_libspout_all_la_SOURCES += \
 	%D%/args_parse.c \
 	%D%/escape.c \
 	%D%/failure.c \
+	%D%/form.c %D%/form.h \
 	%D%/health.c \
 	%D%/json.c %D%/json.h \
+	%D%/multipart.c %D%/multipart.h \
 	%D%/page.c %D%/page.h \
 	%D%/request.c %D%/request.h \
 	%D%/response.c \
 	%D%/router.c %D%/router.h \
 	%D%/router_build.c %D%/router_tree.h \
 	%D%/status.c %D%/status.h \
+	%D%/upload.c \
 	%D%/web.c %D%/web.h
-spoutinclude_HEADERS += lib/include/spout/web.h
+spoutinclude_HEADERS += lib/include/spout/form.h lib/include/spout/web.h

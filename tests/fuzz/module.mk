@@ -11,6 +11,10 @@ check_PROGRAMS += %D%/replay_request
 %C%_replay_request_CPPFLAGS = $(FUZZ_CPPFLAGS)
 %C%_replay_request_LDADD = $(FUZZ_LIBS)
 
+check_PROGRAMS += %D%/replay_multipart
+%C%_replay_multipart_SOURCES = %D%/replay.c %D%/fuzz_multipart.c %D%/fuzz.h
+%C%_replay_multipart_LDADD = lib/libspout-all.la
+
 if FUZZ
 noinst_PROGRAMS += %D%/fuzz_request
 %C%_fuzz_request_SOURCES = $(FUZZ_REQUEST_SOURCES)
@@ -19,4 +23,11 @@ noinst_PROGRAMS += %D%/fuzz_request
 %C%_fuzz_request_LDADD = $(FUZZ_LIBS)
 endif
 
-EXTRA_DIST += %D%/README.md %D%/request.dict %D%/corpus %D%/regressions
+if FUZZ
+noinst_PROGRAMS += %D%/fuzz_multipart
+%C%_fuzz_multipart_SOURCES = %D%/fuzz_multipart.c %D%/fuzz.h
+%C%_fuzz_multipart_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+%C%_fuzz_multipart_LDADD = lib/libspout-all.la
+endif
+
+EXTRA_DIST += %D%/README.md %D%/request.dict %D%/multipart.dict %D%/corpus %D%/regressions

@@ -134,6 +134,14 @@ tests_unit_test_web_answers_SOURCES = tests/unit/test_web_answers.c $(WEB_CLIENT
 	$(UNIT_SOURCES)
 tests_unit_test_web_answers_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
 
+check_PROGRAMS += tests/unit/test_form
+tests_unit_test_form_SOURCES = tests/unit/test_form.c $(WEB_CLIENT) $(UNIT_SOURCES)
+tests_unit_test_form_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
+
+check_PROGRAMS += tests/unit/test_multipart
+tests_unit_test_multipart_SOURCES = tests/unit/test_multipart.c $(UNIT_SOURCES)
+tests_unit_test_multipart_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_web_parts
 tests_unit_test_web_parts_SOURCES = tests/unit/test_web_parts.c $(UNIT_SOURCES)
 tests_unit_test_web_parts_LDADD = $(UNIT_LIBS)

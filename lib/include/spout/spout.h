@@ -7,6 +7,7 @@
 #include <spout/async.h>
 #include <spout/crypto.h>
 #include <spout/executor.h>
+#include <spout/form.h>
 #include <spout/locks.h>
 #include <spout/log.h>
 #include <spout/loop.h>
