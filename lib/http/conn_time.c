@@ -78,7 +78,7 @@ spout__conn_set_state(struct spout__http_conn *conn, enum spout__conn_state stat
 		break;
 	case SPOUT__CONN_RUNNING:
 	case SPOUT__CONN_CLOSED:
-		spout__conn_set_deadline(conn, 0);
+		conn->deadline_ms = UINT64_MAX;
 		break;
 	case SPOUT__CONN_LINGERING:
 		spout__conn_set_deadline(conn, linger_ms(conn));

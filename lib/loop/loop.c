@@ -356,14 +356,21 @@ spout__loop_clock_ns(struct spout_loop *loop)
 	return loop->now_ns;
 }
 
+/* Not inlined: once a turn, while the time is asked for all the time. */
+static uint64_t __attribute__((noinline)) read_clock(struct spout_loop *loop)
+{
+	loop->turn_began_ns = spout__loop_clock_ns(loop);
+	return loop->now_ns;
+}
+
 uint64_t
 spout_loop_now_ms(struct spout_loop *loop)
 {
-	if (loop->now_ns == 0) {
-		spout__loop_clock_ns(loop);
-		loop->turn_began_ns = loop->now_ns;
-	}
-	return loop->now_ns / 1000000u;
+	uint64_t now_ns = loop->now_ns;
+
+	if (now_ns == 0)
+		now_ns = read_clock(loop);
+	return now_ns / 1000000u;
 }
 
 uint64_t
@@ -373,14 +380,21 @@ spout__loop_now_us(struct spout_loop *loop)
 	return loop->now_ns / 1000u;
 }
 
+static uint64_t __attribute__((noinline))
+after_ms_of_new_turn(struct spout_loop *loop, uint64_t ms)
+{
+	read_clock(loop);
+	return spout__loop_after_ms(loop, ms);
+}
+
 uint64_t
 spout__loop_after_ms(struct spout_loop *loop, uint64_t ms)
 {
-	uint64_t now = spout_loop_now_ms(loop);
-
 	/* Rounded up: a sleep never ends early. */
-	if (loop->now_ns % 1000000u != 0)
-		now++;
+	uint64_t now = (loop->now_ns + 999999u) / 1000000u;
+
+	if (now == 0)
+		return after_ms_of_new_turn(loop, ms);
 	return ms > SPOUT__WHEEL_NEVER - now ? SPOUT__WHEEL_NEVER : now + ms;
 }
 
