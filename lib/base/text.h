@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Text on its way in and out: percent-encoding (RFC 3986 2.1), UTF-8, escaping for HTML
- * and JSON. Pure, any thread; nothing allocates, the caller brings the room.
+ * and JSON, composing. Pure, any thread; nothing allocates, the caller brings the room.
  */
 #ifndef SPOUT_BASE_TEXT_H
 #define SPOUT_BASE_TEXT_H
@@ -9,6 +9,31 @@
 #include <spout/types.h>
 
 #include "base/buffer.h"
+
+/** Compose where there is room for certain: copies, returns the end of what it wrote. */
+static inline char *
+spout__put(char *to, const char *data, size_t len)
+{
+	memcpy(to, data, len);
+	return to + len;
+}
+
+/** The same for a string literal. */
+#define SPOUT__PUT(to, literal) spout__put((to), (literal), sizeof(literal) - 1)
+
+/** The same for a number in decimal: at most 20 bytes. */
+static inline char *
+spout__put_number(char *to, uint64_t n)
+{
+	char digits[20];
+	unsigned i = sizeof(digits);
+
+	do {
+		digits[--i] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	return spout__put(to, digits + i, sizeof(digits) - i);
+}
 
 /** True if the bytes are valid UTF-8 (RFC 3629: no surrogates, nothing overlong). */
 bool spout__utf8_valid(const char *data, size_t len);

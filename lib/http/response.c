@@ -13,33 +13,12 @@
 #include <strings.h>
 
 #include "base/stats.h"
+#include "base/text.h"
 #include "http/chars.h"
 #include "http/conn.h"
 #include "http/reason.h"
 
 /* --- small parts ------------------------------------------------------------------ */
-
-static char *
-put(char *to, const char *text, size_t len)
-{
-	memcpy(to, text, len);
-	return to + len;
-}
-
-#define PUT(to, literal) put((to), (literal), sizeof(literal) - 1)
-
-static char *
-put_number(char *to, uint64_t n)
-{
-	char digits[20];
-	unsigned i = sizeof(digits);
-
-	do {
-		digits[--i] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
-	return put(to, digits + i, sizeof(digits) - i);
-}
 
 static bool
 status_has_no_body(int status)
@@ -153,10 +132,10 @@ add_plain(struct spout__http_exchange *ex, struct spout_slice name,
 
 	if (to == NULL)
 		return -ENOMEM;
-	to = put(to, name.data, name.len);
-	to = PUT(to, ": ");
-	to = put(to, value.data, value.len);
-	PUT(to, "\r\n");
+	to = spout__put(to, name.data, name.len);
+	to = SPOUT__PUT(to, ": ");
+	to = spout__put(to, value.data, value.len);
+	SPOUT__PUT(to, "\r\n");
 	ex->fields_len += need;
 	return 0;
 }
@@ -279,8 +258,8 @@ put_head_start(char *to, struct spout__http_server *server, int status)
 	struct spout_slice line = spout__http_status_line(status);
 	struct spout_slice common = common_fields(server);
 
-	to = put(to, line.data, line.len);
-	return put(to, common.data, common.len);
+	to = spout__put(to, line.data, line.len);
+	return spout__put(to, common.data, common.len);
 }
 
 static void
@@ -294,17 +273,17 @@ put_framing(struct spout__http_exchange *ex, char *to, int64_t length)
 {
 	/* No content, yet framed like any other: RFC 9110 15.3.6. */
 	if (ex->status == 205)
-		return PUT(to, "Content-Length: 0\r\n");
+		return SPOUT__PUT(to, "Content-Length: 0\r\n");
 	if (status_has_no_body(ex->status))
 		return to;
 	if (length >= 0) {
-		to = PUT(to, "Content-Length: ");
-		to = put_number(to, (uint64_t)length);
-		return PUT(to, "\r\n");
+		to = SPOUT__PUT(to, "Content-Length: ");
+		to = spout__put_number(to, (uint64_t)length);
+		return SPOUT__PUT(to, "\r\n");
 	}
 	if (ex->head->minor == 1) {
 		ex->chunked = true;
-		return PUT(to, "Transfer-Encoding: chunked\r\n");
+		return SPOUT__PUT(to, "Transfer-Encoding: chunked\r\n");
 	}
 	ex->close_after = true; /* its end is the end of the connection */
 	return to;
@@ -315,9 +294,9 @@ put_connection(struct spout__http_exchange *ex, char *to)
 {
 	if (!spout__conn_may_keep(ex->conn)) {
 		ex->conn->close_after = true;
-		return PUT(to, "Connection: close\r\n");
+		return SPOUT__PUT(to, "Connection: close\r\n");
 	}
-	return ex->head->minor == 0 ? PUT(to, "Connection: keep-alive\r\n") : to;
+	return ex->head->minor == 0 ? SPOUT__PUT(to, "Connection: keep-alive\r\n") : to;
 }
 
 /*
@@ -335,17 +314,17 @@ send_head(struct spout__http_exchange *ex, int64_t length, struct spout_slice bo
 		return -errno;
 	to = put_head_start(begin, ex->server, ex->status);
 	if (ex->content_type.len > 0 && !status_has_no_body(ex->status)) {
-		to = PUT(to, "Content-Type: ");
-		to = put(to, ex->content_type.data, ex->content_type.len);
-		to = PUT(to, "\r\n");
+		to = SPOUT__PUT(to, "Content-Type: ");
+		to = spout__put(to, ex->content_type.data, ex->content_type.len);
+		to = SPOUT__PUT(to, "\r\n");
 	}
 	if (ex->fields_len > 0)
-		to = put(to, ex->fields, ex->fields_len);
+		to = spout__put(to, ex->fields, ex->fields_len);
 	to = put_framing(ex, to, length);
 	to = put_connection(ex, to);
-	to = PUT(to, "\r\n");
+	to = SPOUT__PUT(to, "\r\n");
 	if (body.len > 0)
-		to = put(to, body.data, body.len);
+		to = spout__put(to, body.data, body.len);
 	spout__stream_commit(stream, (size_t)(to - begin));
 	ex->sent_body += body.len;
 	ex->head_sent = true;
@@ -392,11 +371,11 @@ emit(struct spout__http_exchange *ex)
 			continue;
 		for (; shift >= 0; shift -= 4)
 			*to++ = hex[len >> shift & 15];
-		to = PUT(to, "\r\n");
+		to = SPOUT__PUT(to, "\r\n");
 	}
-	to = put(to, spout__buffer_at(&ex->out), len);
+	to = spout__put(to, spout__buffer_at(&ex->out), len);
 	if (ex->chunked)
-		to = PUT(to, "\r\n");
+		to = SPOUT__PUT(to, "\r\n");
 	spout__stream_commit(stream, (size_t)(to - begin));
 	ex->sent_body += len;
 	spout__buffer_clear(&ex->out);
@@ -507,12 +486,12 @@ spout__response_fault(struct spout__http_conn *conn, enum spout__http_fault faul
 	begin = spout__stream_reserve(&conn->stream, 256 + body.len);
 	if (begin != NULL) {
 		to = put_head_start(begin, conn->server, status);
-		to = PUT(to, "Content-Type: text/html; charset=UTF-8\r\n"
+		to = SPOUT__PUT(to, "Content-Type: text/html; charset=UTF-8\r\n"
 			     "Content-Length: ");
-		to = put_number(to, body.len);
-		to = PUT(to, "\r\nConnection: close\r\n\r\n");
+		to = spout__put_number(to, body.len);
+		to = SPOUT__PUT(to, "\r\nConnection: close\r\n\r\n");
 		if (body.len > 0)
-			to = put(to, spout__buffer_at(&body), body.len);
+			to = spout__put(to, spout__buffer_at(&body), body.len);
 		spout__stream_commit(&conn->stream, (size_t)(to - begin));
 		count_response(status);
 	}

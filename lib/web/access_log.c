@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 
 #include "base/log.h"
+#include "base/text.h"
 
 /* Most bytes, as sent, of a target and of a header field. */
 #define TARGET_MAX 2048u
@@ -24,31 +25,9 @@ spout__access_log_init(struct spout__access_log *log, int fd, bool json)
 /* --- small parts ---------------------------------------------------------------- */
 
 static char *
-put(char *to, const char *data, size_t len)
-{
-	memcpy(to, data, len);
-	return to + len;
-}
-
-#define PUT(to, literal) put((to), (literal), sizeof(literal) - 1)
-
-static char *
 put_text(char *to, const char *text)
 {
-	return put(to, text, strlen(text));
-}
-
-static char *
-put_number(char *to, uint64_t n)
-{
-	char digits[20];
-	unsigned i = sizeof(digits);
-
-	do {
-		digits[--i] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
-	return put(to, digits + i, sizeof(digits) - i);
+	return spout__put(to, text, strlen(text));
 }
 
 static void
@@ -58,7 +37,7 @@ put_ipv4(char *to, const void *address)
 	int i;
 
 	for (i = 0; i < 4; i++) {
-		to = put_number(to, byte[i]);
+		to = spout__put_number(to, byte[i]);
 		*to++ = i < 3 ? '.' : '\0';
 	}
 }
@@ -107,7 +86,7 @@ put_escaped(char *to, struct spout_slice s, size_t max, const char *prefix)
 		*to++ = hex[c >> 4];
 		*to++ = hex[c & 15];
 	}
-	return s.len > max ? PUT(to, "...") : to;
+	return s.len > max ? SPOUT__PUT(to, "...") : to;
 }
 
 /* --- the combined format -------------------------------------------------------- */
@@ -118,41 +97,41 @@ put_quoted(char *to, struct spout_slice s)
 {
 	*to++ = '"';
 	to = put_escaped(to, s.data != NULL ? s : spout_slice("-"), FIELD_MAX, "\\x");
-	return PUT(to, "\" ");
+	return SPOUT__PUT(to, "\" ");
 }
 
 static char *
 put_request_line(char *to, const struct spout__access_entry *e)
 {
 	if (e->method == NULL)
-		return PUT(to, "\"-\" ");
+		return SPOUT__PUT(to, "\"-\" ");
 	*to++ = '"';
 	to = put_text(to, e->method);
 	*to++ = ' ';
 	to = put_escaped(to, e->target, TARGET_MAX, "\\x");
-	to = PUT(to, " HTTP/1.");
+	to = SPOUT__PUT(to, " HTTP/1.");
 	*to++ = (char)('0' + e->minor);
-	return PUT(to, "\" ");
+	return SPOUT__PUT(to, "\" ");
 }
 
 static char *
 put_combined(char *to, const char *date, const struct spout__access_entry *e)
 {
 	to = put_peer(to, e->peer);
-	to = PUT(to, " - - [");
+	to = SPOUT__PUT(to, " - - [");
 	to = put_text(to, date);
-	to = PUT(to, "] ");
+	to = SPOUT__PUT(to, "] ");
 	to = put_request_line(to, e);
-	to = put_number(to, (unsigned)e->status);
+	to = spout__put_number(to, (unsigned)e->status);
 	*to++ = ' ';
-	to = put_number(to, e->bytes);
+	to = spout__put_number(to, e->bytes);
 	*to++ = ' ';
 	to = put_quoted(to, e->referer);
 	to = put_quoted(to, e->user_agent);
-	to = put_number(to, e->duration_us);
+	to = spout__put_number(to, e->duration_us);
 	*to++ = ' ';
 	to = put_text(to, e->request_id != NULL ? e->request_id : "-");
-	return e->cut ? PUT(to, " cut") : to;
+	return e->cut ? SPOUT__PUT(to, " cut") : to;
 }
 
 /* --- JSON ----------------------------------------------------------------------- */
@@ -163,9 +142,9 @@ put_member(char *to, const char *name, struct spout_slice s, size_t max)
 {
 	if (s.data == NULL)
 		return to;
-	to = PUT(to, ",\"");
+	to = SPOUT__PUT(to, ",\"");
 	to = put_text(to, name);
-	to = PUT(to, "\":\"");
+	to = SPOUT__PUT(to, "\":\"");
 	to = put_escaped(to, s, max, "\\u00");
 	*to++ = '"';
 	return to;
@@ -174,19 +153,19 @@ put_member(char *to, const char *name, struct spout_slice s, size_t max)
 static char *
 put_json(char *to, const char *date, const struct spout__access_entry *e)
 {
-	to = PUT(to, "{\"time\":\"");
+	to = SPOUT__PUT(to, "{\"time\":\"");
 	to = put_text(to, date);
-	to = PUT(to, "\",\"peer\":\"");
+	to = SPOUT__PUT(to, "\",\"peer\":\"");
 	to = put_peer(to, e->peer);
-	to = PUT(to, "\",\"status\":");
-	to = put_number(to, (unsigned)e->status);
-	to = PUT(to, ",\"bytes\":");
-	to = put_number(to, e->bytes);
-	to = PUT(to, ",\"duration_us\":");
-	to = put_number(to, e->duration_us);
+	to = SPOUT__PUT(to, "\",\"status\":");
+	to = spout__put_number(to, (unsigned)e->status);
+	to = SPOUT__PUT(to, ",\"bytes\":");
+	to = spout__put_number(to, e->bytes);
+	to = SPOUT__PUT(to, ",\"duration_us\":");
+	to = spout__put_number(to, e->duration_us);
 	if (e->method != NULL) {
 		to = put_member(to, "method", spout_slice(e->method), FIELD_MAX);
-		to = PUT(to, ",\"version\":\"1.");
+		to = SPOUT__PUT(to, ",\"version\":\"1.");
 		*to++ = (char)('0' + e->minor);
 		*to++ = '"';
 		to = put_member(to, "target", e->target, TARGET_MAX);
@@ -194,7 +173,7 @@ put_json(char *to, const char *date, const struct spout__access_entry *e)
 	to = put_member(to, "referer", e->referer, FIELD_MAX);
 	to = put_member(to, "user_agent", e->user_agent, FIELD_MAX);
 	to = put_member(to, "request_id", spout_slice(e->request_id), FIELD_MAX);
-	return e->cut ? PUT(to, ",\"cut\":true}") : PUT(to, "}");
+	return e->cut ? SPOUT__PUT(to, ",\"cut\":true}") : SPOUT__PUT(to, "}");
 }
 
 /* --- lines ---------------------------------------------------------------------- */
