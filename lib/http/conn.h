@@ -216,6 +216,8 @@ void spout__exchange_continue(struct spout__http_exchange *ex);
 
 /* --- response.c ------------------------------------------------------------------- */
 
+/** Has the handler promised a Content-Length that it has not written? */
+bool spout__response_is_short(const struct spout__http_exchange *ex);
 /** Compose what is missing of the response. Returns false when it has to be cut. */
 bool spout__response_finish(struct spout__http_exchange *ex, bool failed);
 /** Answer a fault outside an exchange, whole, with Connection: close. */

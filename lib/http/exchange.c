@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/stats.h"
@@ -34,14 +35,31 @@ count_end(struct spout__http_exchange *ex, const struct spout__outcome *outcome)
 		spout__count(SPOUT__C_REQUESTS_CANCELLED, 1);
 }
 
+/* The handler returned, and what it wrote is not what it had promised. */
+static const struct spout__outcome *
+broken_promise(struct spout__http_exchange *ex, struct spout__outcome *ret)
+{
+	char *reason = spout_alloc_in(spout__http_scope(ex), 96);
+
+	if (reason != NULL)
+		snprintf(reason, 96, "the handler promised %lld bytes and wrote %llu",
+		    (long long)ex->promised, (unsigned long long)ex->written);
+	*ret = (struct spout__outcome){ .error = -EIO,
+		.reason = reason != NULL ? reason : "a promise was broken" };
+	return ret;
+}
+
 /* On the coroutine's stack, as soon as the outcome is known; may not wait. */
 static void
 ex_exit(struct spout_coroutine *co, const struct spout__outcome *outcome)
 {
 	struct spout__http_exchange *ex = spout__coroutine_arg(co);
 	const struct spout__http_delegate *delegate = &ex->server->delegate;
+	struct spout__outcome broken;
 	bool whole = false;
 
+	if (ex->promised >= 0 && outcome->error == 0 && spout__response_is_short(ex))
+		outcome = broken_promise(ex, &broken);
 	delegate->on_exit(delegate->ctx, ex, outcome, ex->conn == NULL);
 	if (ex->conn != NULL)
 		whole = spout__response_finish(ex, outcome->error != 0);

@@ -444,8 +444,7 @@ finish_buffered(struct spout__http_exchange *ex)
 	if (ex->promised >= 0 && ex->promised != length && !sends_body(ex)) {
 		length = ex->promised; /* HEAD, 304: what GET would have sent */
 	} else if (ex->promised >= 0 && ex->promised != length) {
-		spout_error_log("the handler promised %lld bytes and wrote %lld",
-		    (long long)ex->promised, (long long)length);
+		/* Nor has the delegate put an error page in its place. */
 		spout__http_reset(ex);
 		ex->status = 500;
 		length = 0;
@@ -456,18 +455,19 @@ finish_buffered(struct spout__http_exchange *ex)
 }
 
 bool
+spout__response_is_short(const struct spout__http_exchange *ex)
+{
+	return ex->promised >= 0 && ex->written != (uint64_t)ex->promised &&
+	    sends_body(ex);
+}
+
+bool
 spout__response_finish(struct spout__http_exchange *ex, bool failed)
 {
 	if (!ex->head_sent)
 		return finish_buffered(ex);
 	if (failed || emit(ex) < 0)
 		return false;
-	if (ex->promised >= 0 && ex->written != (uint64_t)ex->promised &&
-	    sends_body(ex)) {
-		spout_error_log("the handler promised %lld bytes and wrote %llu",
-		    (long long)ex->promised, (unsigned long long)ex->written);
-		return false;
-	}
 	if (ex->chunked && sends_body(ex))
 		return spout__stream_write(&ex->conn->stream, "0\r\n\r\n", 5) == 0;
 	return true;

@@ -55,6 +55,22 @@ fails_early(struct spout__http_exchange *ex, void *arg)
 }
 
 static void
+promises_too_much(struct spout__http_exchange *ex, void *arg)
+{
+	(void)arg;
+	CU_ASSERT_EQUAL(spout__http_add_header(ex, spout_slice("Content-Length"),
+			    spout_slice("9")), 0);
+	write_text(ex, "short");
+}
+
+static void
+sends_too_little(struct spout__http_exchange *ex, void *arg)
+{
+	promises_too_much(ex, arg);
+	CU_ASSERT_EQUAL(spout__http_flush(ex), 0);
+}
+
+static void
 promises(struct spout__http_exchange *ex, void *arg)
 {
 	struct spout_slice name = spout_slice("Content-Length");
@@ -103,6 +119,8 @@ static const struct http_route routes[] = {
 	{ "/fails-late", fails_late, false, false },
 	{ "/fails-early", fails_early, false, false },
 	{ "/promises", promises, false, false },
+	{ "/promises-too-much", promises_too_much, false, false },
+	{ "/sends-too-little", sends_too_little, false, false },
 	{ "/resets", resets_content, false, false },
 	{ "/fields", fields, false, false },
 	{ NULL, NULL, false, false },
@@ -270,6 +288,21 @@ a_promised_length_is_kept(void)
 }
 
 static void
+a_broken_promise_is_an_error_page_or_a_cut(void)
+{
+	talk(GET_CLOSE("/promises-too-much"));
+	STARTS("HTTP/1.1 500 Internal Server Error\r\n");
+	HAS("the handler promised 9 bytes and wrote 5");
+	talk("HEAD /promises-too-much HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+	STARTS("HTTP/1.1 200 OK\r\n");
+	HAS("Content-Length: 9\r\n");
+	talk(GET("/sends-too-little"));
+	HAS("Content-Length: 9\r\n");
+	HAS("\r\n\r\nshort");
+	CU_ASSERT_TRUE(got_eof);
+}
+
+static void
 a_failure_before_the_head_is_an_error_page(void)
 {
 	talk(GET_CLOSE("/fails-early"));
@@ -325,6 +358,7 @@ static const struct unit_test http_tests[] = {
 	UNIT_TEST(fields_are_checked_and_replaced),
 	UNIT_TEST(reset_content_is_empty),
 	UNIT_TEST(a_promised_length_is_kept),
+	UNIT_TEST(a_broken_promise_is_an_error_page_or_a_cut),
 	UNIT_TEST(a_failure_before_the_head_is_an_error_page),
 	UNIT_TEST(a_failure_after_the_head_cuts_the_connection),
 	UNIT_TEST(a_malformed_request_is_refused_and_closed),
