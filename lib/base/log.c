@@ -313,6 +313,32 @@ spout_log(enum spout_log_level level, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* A window: the second of the monotonic clock above, the number of its lines below. */
+#define WINDOW_BITS 32
+
+bool
+spout__log_admit(struct spout__log_kind *kind, enum spout_log_level level)
+{
+	struct timespec now;
+	uint64_t window, lines, left_out;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	window = atomic_load_explicit(&kind->window, memory_order_relaxed);
+	if (window >> WINDOW_BITS != (uint64_t)now.tv_sec &&
+	    atomic_compare_exchange_strong(
+		&kind->window, &window, (uint64_t)now.tv_sec << WINDOW_BITS)) {
+		left_out = atomic_exchange(&kind->left_out, 0);
+		if (left_out > 0)
+			spout_log(level, "%llu lines like the next one were left out",
+			    (unsigned long long)left_out);
+	}
+	lines = atomic_fetch_add(&kind->window, 1) & (((uint64_t)1 << WINDOW_BITS) - 1);
+	if (lines < SPOUT__LOG_BURST)
+		return true;
+	atomic_fetch_add(&kind->left_out, 1);
+	return false;
+}
+
 static void
 emit_raw(int fd, char *to, const char *line, size_t len)
 {

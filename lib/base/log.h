@@ -11,6 +11,8 @@
 
 #include <spout/log.h>
 
+#include <stdatomic.h>
+
 enum spout__log_format { SPOUT__LOG_TEXT, SPOUT__LOG_JSON };
 
 struct spout__log_options {
@@ -34,6 +36,27 @@ void spout__log_raw(int fd, const char *line, size_t len);
 /** The request id of the running coroutine, for every line; NULL for none. Borrowed. */
 extern __thread const char *spout__log_request_id
     __attribute__((tls_model("initial-exec")));
+
+/**
+ * One kind of line that may come in floods: static, all zero. spout__log_admit() is true
+ * for the first SPOUT__LOG_BURST of a second; later, before the first that is admitted
+ * again, it logs how many were left out. Costs a few instructions. Any thread.
+ */
+struct spout__log_kind {
+	_Atomic uint64_t window; /* the second, and how many lines it has seen */
+	_Atomic uint64_t left_out;
+};
+
+#define SPOUT__LOG_BURST 20u
+bool spout__log_admit(struct spout__log_kind *kind, enum spout_log_level level);
+
+/** Log a line unless the place where it stands logs too many. */
+#define spout__log_often(level, ...) \
+	do { \
+		static struct spout__log_kind kind; \
+		if (spout_log_enabled(level) && spout__log_admit(&kind, (level))) \
+			spout_log((level), __VA_ARGS__); \
+	} while (0)
 
 /** Write a line for a bug with async-signal-safe calls only, then abort(). */
 void spout__bug(const char *fmt, ...) SPOUT_PRINTF(1, 2) SPOUT_NORETURN;

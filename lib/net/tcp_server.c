@@ -73,7 +73,8 @@ connection_exit(struct spout_coroutine *co, const struct spout__outcome *outcome
 	    outcome->error == -ECONNRESET)
 		return;
 	spout__count(SPOUT__C_TASK_FAILURES, 1);
-	spout_warning("TCP connection failed: %s", outcome->reason);
+	spout__log_often(
+	    SPOUT_LOG_WARNING, "TCP connection failed: %s", outcome->reason);
 }
 
 static void

@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include "base/log.h"
 #include "web/page.h"
 #include "web/request.h"
 #include "web/status.h"
@@ -63,12 +64,14 @@ static void
 log_failure(
     const struct spout_request *req, int status, const struct spout__outcome *outcome)
 {
+	static struct spout__log_kind kinds[600 - 500];
 	enum spout_log_level level = SPOUT_LOG_DEBUG;
 	const struct spout_slice *target = &req->head->target;
 
 	if (!req->client_gone && status >= 500)
 		level = status == 500 ? SPOUT_LOG_ERROR : SPOUT_LOG_WARNING;
-	if (spout_log_enabled(level))
+	if (spout_log_enabled(level) && (level == SPOUT_LOG_DEBUG ||
+		spout__log_admit(&kinds[status - 500], level)))
 		spout_log(level, "%s %.*s: %d%s: %s", spout_request_method(req),
 		    target->len > LOGGED_TARGET_MAX ? LOGGED_TARGET_MAX
 						    : (int)target->len,

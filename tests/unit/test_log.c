@@ -436,7 +436,35 @@ bug_writes_what_is_queued_then_its_own_line(void)
 	free(text);
 }
 
+/* Two windows: what the first one has too much is reported when the second begins. */
+static void
+a_flood_of_one_kind_is_cut_and_counted(void)
+{
+	struct spout__log_kind kind = { 0 };
+	unsigned i, admitted = 0;
+	char *text;
+
+	log_into_pipe(SPOUT__LOG_TEXT);
+	/* A second that is over, with one line short of the burst, then five too many. */
+	kind.window = 1;
+	CU_ASSERT_TRUE(spout__log_admit(&kind, SPOUT_LOG_WARNING));
+	for (i = 0; i < SPOUT__LOG_BURST + 4; i++)
+		admitted += spout__log_admit(&kind, SPOUT_LOG_WARNING);
+	/* The clock may have passed into the next second meanwhile: then all are in. */
+	if (kind.left_out == 5)
+		CU_ASSERT_EQUAL(admitted, SPOUT__LOG_BURST - 1);
+	kind.left_out = 5;
+	kind.window = (uint64_t)1 << 32 | 25;
+	CU_ASSERT_TRUE(spout__log_admit(&kind, SPOUT_LOG_WARNING));
+	CU_ASSERT_EQUAL(kind.left_out, 0);
+	text = log_collected(NULL);
+	CU_ASSERT_TRUE(matches(
+	    text, " WARNING worker 0.*: 5 lines like the next one were left out\n$"));
+	free(text);
+}
+
 static const struct unit_test log_tests[] = {
+	UNIT_TEST(a_flood_of_one_kind_is_cut_and_counted),
 	UNIT_TEST(text_line_has_time_level_process_and_request),
 	UNIT_TEST(time_stamp_agrees_with_gmtime),
 	UNIT_TEST(control_bytes_cannot_forge_a_line),
