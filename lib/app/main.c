@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "app/program.h"
@@ -23,6 +24,10 @@
 extern char **environ;
 
 enum { EXIT_USAGE = 2 };
+
+/* How long an address in use is tried again, and how often. */
+#define ADDRESS_PATIENCE_MS 1000
+#define ADDRESS_PAUSE_MS 20
 
 /* What spout__worker_main and its hooks refer to: lives as long as the process. */
 static struct spout__program program = { .admin_listener = -1, .access_log_fd = -1 };
@@ -51,8 +56,7 @@ print_version(void)
 	return 0;
 }
 
-/* --- options --------------------------------------------------------------------------
- */
+/* --- options ---------------------------------------------------------------------- */
 
 static bool
 given(const char *name)
@@ -95,8 +99,7 @@ read_options(int argc, char **argv)
 	return 0;
 }
 
-/* --- before the fork -------------------------------------------------------------------
- */
+/* --- before the fork -------------------------------------------------------------- */
 
 /*
  * Whoever starts us may have closed 0, 1 or 2. A socket that took such a number would get
@@ -167,6 +170,27 @@ open_access_log(void)
 	return 0;
 }
 
+/*
+ * Workers outlive a supervisor that was killed by some milliseconds and hold its
+ * addresses: who is started again at once waits for them a little.
+ */
+static int
+open_patiently(struct spout__listeners *listeners, const struct spout__listen_spec *specs,
+    unsigned n_specs, char why[SPOUT__WHY])
+{
+	const struct timespec pause = { .tv_nsec = ADDRESS_PAUSE_MS * 1000000L };
+	unsigned waited_ms = 0;
+	int rc;
+
+	while ((rc = spout__listeners_open(
+		    listeners, specs, n_specs, program.settings.processes, why)) ==
+		-EADDRINUSE && waited_ms < ADDRESS_PATIENCE_MS) {
+		nanosleep(&pause, NULL);
+		waited_ms += ADDRESS_PAUSE_MS;
+	}
+	return rc;
+}
+
 static int
 open_listeners(struct spout__listeners *listeners)
 {
@@ -190,7 +214,7 @@ open_listeners(struct spout__listeners *listeners)
 			.announce = "admin listening on http://",
 			.to_the_end = true };
 	}
-	if (spout__listeners_open(listeners, specs, n, s->processes, why) != 0)
+	if (open_patiently(listeners, specs, n, why) != 0)
 		return complain(1, "%s", why);
 	return 0;
 }
@@ -250,11 +274,12 @@ obey(void)
 		spout__options_help(&program.options, stdout);
 	else if (program.settings.version)
 		print_version();
-	if (program.settings.help || program.settings.version)
-		return 0;
-	if (program.settings.print_config)
+	else if (program.settings.print_config)
 		spout__options_print(&program.options, stdout);
-	if (program.settings.print_config && !program.settings.check)
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return complain(1, "standard output: %s", strerror(errno));
+	if (program.settings.help || program.settings.version ||
+	    (program.settings.print_config && !program.settings.check))
 		return 0;
 	configure_log();
 	status = prepare_app();

@@ -190,6 +190,28 @@ resolve_auto(struct spout__settings *s)
 	}
 }
 
+/* In `ports` mode worker k serves PORT+k: the last of them must be a port too. */
+static int
+check_ports(const struct spout__settings *s, struct spout__options *options)
+{
+	char why[SPOUT__WHY];
+	unsigned i;
+
+	if (s->listen_mode != SPOUT__LISTEN_PORTS)
+		return 0;
+	for (i = 0; i < s->n_listens; i++) {
+		struct spout__listen_address address;
+
+		if (spout__listen_parse(s->listens[i], &address, why) != 0 ||
+		    spout__listen_port(&address) + s->processes - 1 <= 65535)
+			continue;
+		snprintf(why, sizeof(why),
+		    "and the ports of %u workers behind it go past 65535", s->processes);
+		return fail_at(options, "listen", s->listens[i], why);
+	}
+	return 0;
+}
+
 int
 spout__settings_check(struct spout__settings *s, struct spout__options *options)
 {
@@ -204,7 +226,7 @@ spout__settings_check(struct spout__settings *s, struct spout__options *options)
 	if (s->user && user_check(s, why) != 0)
 		return fail_at(options, "user", s->user, why);
 	resolve_auto(s);
-	return 0;
+	return check_ports(s, options);
 }
 
 int

@@ -130,6 +130,21 @@ spout__listen_parse(
 	return rc;
 }
 
+unsigned
+spout__listen_port(const struct spout__listen_address *address)
+{
+	const struct sockaddr_storage *addr = &address->addr;
+
+	switch (addr->ss_family) {
+	case AF_INET:
+		return ntohs(((const struct sockaddr_in *)addr)->sin_port);
+	case AF_INET6:
+		return ntohs(((const struct sockaddr_in6 *)addr)->sin6_port);
+	default:
+		return 0;
+	}
+}
+
 void
 spout__listen_print(
     const struct sockaddr_storage *addr, socklen_t len, char ret_text[SPOUT__LISTEN_TEXT])

@@ -23,6 +23,8 @@ struct spout__listen_address {
  */
 int spout__listen_parse(const char *text, struct spout__listen_address *ret_address,
     char ret_why[SPOUT__WHY]);
+/** The port of an address; 0 for a unix socket. */
+unsigned spout__listen_port(const struct spout__listen_address *address);
 /** The address as text: `127.0.0.1:80`, `[::1]:80`, `unix:/run/x`. */
 void spout__listen_print(const struct sockaddr_storage *addr, socklen_t len,
     char ret_text[SPOUT__LISTEN_TEXT]);

@@ -205,7 +205,7 @@ open_sockets(struct spout__listener *l, unsigned unix_mode)
 			l->fds[0] = fd;
 		return fd < 0 ? fd : 0;
 	}
-	first_port = ntohs(*port_of(&at));
+	first_port = spout__listen_port(&at);
 	if (l->mode == SPOUT__LISTEN_PORTS && first_port + l->n_fds - 1 > 65535)
 		return -ERANGE;
 	for (i = 0; i < l->n_fds; i++) {

@@ -174,6 +174,19 @@ backoff_ms(const struct spout__supervisor *sup, unsigned short_lives)
 	return ms - ms / 4 + ms / 2 * random / UINT32_MAX;
 }
 
+/* It died while stopping. Those who wait on its sockets get one more worker, once. */
+static void
+relieve(struct spout__supervisor *sup, struct spout__slot *slot)
+{
+	if (slot->relieved || slot->accepted || sup->now_ms >= sup->stop_at_ms) {
+		set_state(sup, slot, SPOUT__WORKER_STOPPED, SPOUT__NEVER);
+		return;
+	}
+	slot->relieved = true;
+	set_state(sup, slot, SPOUT__WORKER_WAITING, SPOUT__NEVER);
+	spout__slot_stop(sup, slot, SPOUT__CONTROL_DRAIN);
+}
+
 /* The slot lost its process: replace it, or end the program if that leads nowhere. */
 static void
 replace(struct spout__supervisor *sup, struct spout__slot *slot, const char *why)
@@ -183,7 +196,7 @@ replace(struct spout__supervisor *sup, struct spout__slot *slot, const char *why
 
 	if (sup->phase == SPOUT__PHASE_STOPPING) {
 		sup->status = 1;
-		set_state(sup, slot, SPOUT__WORKER_STOPPED, SPOUT__NEVER);
+		relieve(sup, slot);
 		return;
 	}
 	if (!slot->proven && sup->phase == SPOUT__PHASE_STARTING) {

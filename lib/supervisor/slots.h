@@ -21,6 +21,7 @@ struct spout__slot {
 	uint64_t generation;
 	bool proven;      /* some process of this slot has been ready */
 	bool accepted;    /* it has said ACCEPTED */
+	bool relieved;    /* it died while stopping: another answers its queue */
 	bool cause_known; /* we ended it: `cause` says why */
 	enum spout__death cause;
 	unsigned short_lives; /* in a row */

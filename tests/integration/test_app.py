@@ -115,6 +115,23 @@ class Options(harness.TestCase):
         again = self.printed("--config", path)
         self.assertEqual(again["max-body"][0], "3m")
 
+    def test_ports_behind_the_last_one_are_refused(self):
+        at_the_end = ("--check", "--listen-mode", "ports", "--listen", "127.0.0.1:65534")
+        done = run_demo(*at_the_end, "--processes", "2")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        done = run_demo(*at_the_end, "--processes", "3")
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, r"\A[^\n]*'127.0.0.1:65534' and the ports of 3 "
+                         r"workers behind it go past 65535\n\Z")
+
+    def test_what_cannot_be_printed_is_status_1(self):
+        for option in ("--help", "--version", "--print-config"):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([harness.DEMO, option], stdout=full,
+                                      stderr=subprocess.PIPE, text=True, timeout=60)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("standard output: No space left on device", done.stderr)
+
     def test_settings_reach_the_server(self):
         path = self.file("max-body = 10\nrequest-timeout = 200ms\n")
         server = self.start("--config", path, "--processes", "1")

@@ -3,10 +3,12 @@
 What a server has to live through: workers that die or hang, a supervisor that dies, a
 stop under load, clients that vanish or dawdle, too little of everything.
 """
+import contextlib
 import os
 import select
 import signal
 import socket
+import threading
 import time
 import unittest
 
@@ -221,6 +223,22 @@ class Stop(harness.TestCase):
             self.assertEqual(server.wait(15), 1)
         server.wait_log("is killed: it did not end when told")
 
+    def test_the_queue_of_a_worker_that_dies_while_stopping_is_answered(self):
+        server = self.start("--processes", "1", "--fault-routes", expect_status=1)
+        worker, = server.workers()
+        with server.connect() as spinner, contextlib.ExitStack() as stack:
+            spinner.send(GET % b"/fault/spin?ms=60000")
+            until(lambda: cpu_time(worker) > 0.1, 10, "it spins")
+            queued = [stack.enter_context(server.connect()) for _ in range(5)]
+            for client in queued:
+                client.send(GET % b"/plaintext")
+            server.signal(signal.SIGTERM)
+            server.wait_log("stopping")
+            os.kill(worker, signal.SIGKILL)
+            for client in queued:
+                self.assert_status(client.read_response(), 200)
+        self.assertEqual(server.wait(20), 1)
+
     def test_a_second_sigterm_is_quick(self):
         server = self.start("--processes", "1", expect_status=1)
         with server.connect() as client:
@@ -259,6 +277,23 @@ class SecondInstance(harness.TestCase):
         server = self.start(listen=["unix:" + path])
         self.refused("unix:" + path)
         self.assertEqual(server.get("/plaintext").status, 200)
+
+    def test_an_address_that_gets_free_in_time_is_taken(self):
+        holder = socket.create_server(("127.0.0.1", 0))
+        timer = threading.Timer(0.3, holder.close)
+        timer.start()
+        server = self.start(listen=["127.0.0.1:%d" % holder.getsockname()[1]])
+        timer.join()
+        self.assertEqual(server.get("/plaintext").status, 200)
+
+    def test_a_start_right_after_the_kill_of_the_supervisor_succeeds(self):
+        for _ in range(scaled(10)):
+            server = self.start("--processes", "2")
+            address = "127.0.0.1:%d" % server.port
+            server.kill()
+            again = self.start("--processes", "2", listen=[address])
+            self.assertEqual(again.get("/plaintext").status, 200)
+            again.stop()
 
     def test_a_unix_socket_left_by_a_killed_program_is_taken_over(self):
         path = self.folder() + "/socket"
