@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "executor/executor.h"
+#include "net/process.h"
 #include "pg/pg.h"
 
 #define HEARTBEAT_MS 250
@@ -335,6 +336,7 @@ take_down(struct spout__life *life)
 	uint64_t ms = spout__life_left_ms(life) / 2;
 
 	close_parts(life);
+	spout__processes_stop(life->loop, ms / 4);
 	if (spout__pg_stop(life->loop, ms / 2) != 0)
 		leave_at_once(life, "a database job has not ended");
 	if (spout__executor_stop(life->loop, ms / 2) != 0)

@@ -4,6 +4,9 @@ lib_libspout_all_la_SOURCES += \
 	%D%/connect.c \
 	%D%/costream.c %D%/costream.h \
 	%D%/costream_read.c \
+	%D%/process.c %D%/process.h \
+	%D%/process_run.c %D%/process_spawn.c \
 	%D%/stream.c %D%/stream.h \
 	%D%/tcp_server.c
-spoutinclude_HEADERS += lib/include/spout/stream.h lib/include/spout/tcp.h
+spoutinclude_HEADERS += lib/include/spout/process.h lib/include/spout/stream.h \
+	lib/include/spout/tcp.h

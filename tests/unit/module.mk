@@ -153,6 +153,13 @@ check_PROGRAMS += tests/unit/test_tcp
 tests_unit_test_tcp_SOURCES = tests/unit/test_tcp.c tests/unit/fake_resolver.c \
 	tests/unit/fake_resolver.h $(CO_SOURCES)
 tests_unit_test_tcp_LDADD = $(UNIT_LIBS)
+PROCESS_HELP = tests/unit/process_help.c tests/unit/process_help.h $(CO_SOURCES)
+check_PROGRAMS += tests/unit/test_process
+tests_unit_test_process_SOURCES = tests/unit/test_process.c $(PROCESS_HELP)
+tests_unit_test_process_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_process_ends
+tests_unit_test_process_ends_SOURCES = tests/unit/test_process_ends.c $(PROCESS_HELP)
+tests_unit_test_process_ends_LDADD = $(UNIT_LIBS)
 
 # The linker puts tests/unit/torture.c between the library and what can fail.
 TORTURE_WRAP = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc \
@@ -177,6 +184,12 @@ tests_unit_test_sync_torture_SOURCES = tests/unit/test_sync_torture.c \
 	tests/unit/torture.c tests/unit/torture.h $(UNIT_SOURCES)
 tests_unit_test_sync_torture_LDFLAGS = $(TORTURE_WRAP)
 tests_unit_test_sync_torture_LDADD = $(UNIT_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS)
+
+check_PROGRAMS += tests/unit/test_process_torture
+tests_unit_test_process_torture_SOURCES = tests/unit/test_process_torture.c \
+	tests/unit/torture.c tests/unit/torture.h $(UNIT_SOURCES)
+tests_unit_test_process_torture_LDFLAGS = $(TORTURE_WRAP)
+tests_unit_test_process_torture_LDADD = $(UNIT_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS)
 
 check_PROGRAMS += tests/unit/test_web_torture
 tests_unit_test_web_torture_SOURCES = tests/unit/test_web_torture.c \

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -234,6 +235,19 @@ arm_watchdog(void)
 
 	sigaction(SIGALRM, &action, NULL);
 	alarm(test_scale() > 1 ? LIMIT_SLOW_SECONDS : LIMIT_SECONDS);
+}
+
+bool
+unit_has_pidfd(void)
+{
+	int fd = pidfd_open(getpid(), 0);
+
+	if (fd < 0) {
+		perror("pidfd_open");
+		return false;
+	}
+	close(fd);
+	return true;
 }
 
 int

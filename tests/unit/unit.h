@@ -8,6 +8,7 @@
 #ifndef SPOUT_TESTS_UNIT_H
 #define SPOUT_TESTS_UNIT_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include <CUnit/CUnit.h>
@@ -41,6 +42,12 @@ pid_t unit_fork(void);
 int unit_status_of_child(void (*fn)(void), char *said, size_t size);
 /** fn must abort the (child) process, saying `words`. */
 void unit_assert_aborts(void (*fn)(void), const char *words);
+
+/** What main() returns when its tests cannot be run here; the reason is in its output. */
+#define UNIT_SKIP 77
+
+/** Is there pidfd_open()? The valgrind of Debian 12 does not know it; if not, say so. */
+bool unit_has_pidfd(void);
 
 /** Run the suites (ended by a NULL name); returns the exit status for main(). */
 int unit_run(int argc, char **argv, const struct unit_suite *suites);

@@ -14,6 +14,7 @@
 #include <spout/option.h>
 #include <spout/queue.h>
 #include <spout/pg.h>
+#include <spout/process.h>
 #include <spout/stream.h>
 #include <spout/tcp.h>
 #include <spout/types.h>
