@@ -38,6 +38,10 @@
 	X(BYTES_OUT, "spout_bytes_sent_total", "Bytes written to clients.") \
 	X(CONN_TIMEOUTS, "spout_connection_timeouts_total", \
 	    "Connections closed by a time-out.") \
+	X(TLS_HANDSHAKES, "spout_tls_handshakes_total", "TLS handshakes completed.") \
+	X(TLS_RESUMED, "spout_tls_resumed_total", \
+	    "TLS handshakes that resumed a session.") \
+	X(TLS_FAILURES, "spout_tls_failures_total", "TLS handshakes that failed.") \
 	X(COROUTINES, "spout_coroutines_total", "Coroutines started.") \
 	X(TASK_FAILURES, "spout_task_failures_total", "Background tasks that failed.") \
 	X(JOBS_SUBMITTED, "spout_jobs_submitted_total", "Jobs handed to thread pools.") \

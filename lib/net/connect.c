@@ -181,8 +181,11 @@ static int
 dial_run(const struct spout__addresses *addresses, const struct sockaddr_storage *source,
     uint64_t ms)
 {
-	struct dial dial = { .addresses = addresses, .source = source, .winner = -1,
-		.loop = spout_loop_current(), .error = -EHOSTUNREACH };
+	struct dial dial = { .addresses = addresses,
+		.source = source,
+		.winner = -1,
+		.loop = spout_loop_current(),
+		.error = -EHOSTUNREACH };
 
 	dial.waker = (struct spout__waker){
 		.co = spout__co_checkpoint("spout_tcp_connect"), .detach = dial_detach
@@ -211,17 +214,40 @@ parse_source(const char *text, struct sockaddr_storage *ret)
 	return inet_pton(AF_INET6, text, &((struct sockaddr_in6 *)ret)->sin6_addr) == 1;
 }
 
+/* The handshake, which may take until `end`. */
 static int
-make_stream(int fd, const struct spout_connect_options *options,
-    struct spout_stream **ret_stream)
+secure_stream(
+    struct spout_stream *stream, struct spout_tls *tls, const char *host, uint64_t end)
 {
-	int r = spout__costream_new(spout_scope_current(), fd, SPOUT__STREAM_SOCKET,
-	    &options->stream, ret_stream);
+	uint64_t now = spout_loop_now_ms(stream->base.loop), ms = stream->timeout_ms;
+	int r = spout__costream_start_tls(stream, tls, host);
+
+	stream->timeout_ms = end > now ? end - now : 0;
+	if (r == 0)
+		r = spout__costream_handshake(stream);
+	stream->timeout_ms = ms;
+	return r;
+}
+
+/* Everything after the connection; `fd` is taken. */
+static int
+make_stream(int fd, const struct spout_connect_options *options, const char *host,
+    uint64_t end, struct spout_stream **ret_stream)
+{
+	struct spout_stream *stream;
+	int r = spout__costream_new(
+	    spout_scope_current(), fd, SPOUT__STREAM_SOCKET, &options->stream, &stream);
 
 	if (r < 0)
 		return spout__co_error(r, "spout_tcp_connect: %s", strerror(-r));
-	spout_stream_set_nodelay(*ret_stream, true);
-	return 0;
+	spout_stream_set_nodelay(stream, true);
+	if (options->tls != NULL)
+		r = secure_stream(stream, options->tls, host, end);
+	if (r < 0)
+		spout_stream_close(stream);
+	else
+		*ret_stream = stream;
+	return r;
 }
 
 int
@@ -248,7 +274,7 @@ spout_try_tcp_connect_with(const char *host, uint16_t port,
 	if (r < 0)
 		return spout__co_error(
 		    r, "connecting to %s port %u: %s", host, port, strerror(-r));
-	return make_stream(r, options, ret_stream);
+	return make_stream(r, options, host, end, ret_stream);
 }
 
 struct spout_stream *
@@ -267,21 +293,23 @@ spout_try_unix_connect_with(const char *path, const struct spout_connect_options
 {
 	struct sockaddr_un *un;
 	struct spout__addresses one = { .n = 1 };
+	uint64_t ms = options->timeout_ms ? options->timeout_ms : TIMEOUT_MS, end;
 	int r;
 
 	un = (struct sockaddr_un *)&one.at[0].addr;
 	(void)spout__co_checkpoint("spout_unix_connect");
+	end = spout__loop_after_ms(spout_loop_current(), ms);
 	if (strlen(path) >= sizeof(un->sun_path))
 		return spout__co_error(
 		    -ENAMETOOLONG, "unix socket %s: path too long", path);
 	un->sun_family = AF_UNIX;
 	memcpy(un->sun_path, path, strlen(path) + 1);
 	one.at[0].len = sizeof(*un);
-	r = dial_run(&one, NULL, options->timeout_ms ? options->timeout_ms : TIMEOUT_MS);
+	r = dial_run(&one, NULL, ms);
 	if (r < 0)
 		return spout__co_error(
 		    r, "connecting to unix:%s: %s", path, strerror(-r));
-	return make_stream(r, options, ret_stream);
+	return make_stream(r, options, NULL, end, ret_stream);
 }
 
 struct spout_stream *

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "net/tls.h"
 
 #define MAX_BUFFER_BYTES (1u << 20)
 #define MAX_UNSENT_BYTES (256u << 10)
@@ -92,7 +93,7 @@ on_closing(struct spout__stream *base)
 static void
 on_error(struct spout__stream *base, int error)
 {
-	set_error(stream_of(base), error, NULL);
+	set_error(stream_of(base), error, spout__stream_reason(base));
 }
 
 static void
@@ -147,6 +148,8 @@ spout_stream_close(struct spout_stream *stream)
 {
 	if (!stream->pinned)
 		spout__list_remove(&stream->hold.link);
+	spout__stream_flush(&stream->base);
+	spout__stream_farewell(&stream->base);
 	stream_end(stream);
 }
 

@@ -15,6 +15,8 @@
 #include "async/line.h"
 #include "net/stream.h"
 
+struct spout_tls;
+
 /* Read ahead up to here when nobody waits for more. */
 #define SPOUT__STREAM_READ_AHEAD 65536u
 
@@ -28,7 +30,7 @@ struct spout_stream {
 	uint64_t timeout_ms;
 	struct spout__line readers, writers;
 	int error;               /* why it is of no further use, 0: it is */
-	char reason[128];        /* in words */
+	char reason[200];        /* in words */
 	bool closed;             /* by spout_stream_close() */
 	bool pinned;             /* struct stays after that: somebody looks at `closed` */
 	struct spout__ready free_later;
@@ -47,6 +49,13 @@ enum spout__stream_kind {
  */
 int spout__costream_new(struct spout_scope *scope, int fd, enum spout__stream_kind kind,
     const struct spout_stream_options *options, struct spout_stream **ret_stream);
+/** Begin TLS, not waiting for it; 0, or -errno with spout_error(). */
+int spout__costream_start_tls(
+    struct spout_stream *stream, struct spout_tls *tls, const char *host);
+/** For spout__stream_start_tls(): wakes spout__costream_handshake(). */
+void spout__costream_on_secure(struct spout__stream *base);
+/** Wait for the end of the handshake. */
+int spout__costream_handshake(struct spout_stream *stream);
 /** Compose the error of a stream that has failed, or was closed; returns it. */
 int spout__costream_error(const struct spout_stream *stream);
 /** Wait in one of its lines. After an error the stream may be gone: do not touch it. */

@@ -11,6 +11,7 @@
 #include <event2/event.h>
 
 #include "base/stats.h"
+#include "net/tls.h"
 
 static void on_event(evutil_socket_t fd, short what, void *arg);
 
@@ -39,8 +40,8 @@ arm(struct spout__stream *stream, unsigned events)
 	return 0;
 }
 
-static void
-fail(struct spout__stream *stream, int error)
+void
+spout__stream_fail(struct spout__stream *stream, int error)
 {
 	if (stream->failed)
 		return;
@@ -49,8 +50,8 @@ fail(struct spout__stream *stream, int error)
 	stream->ops->on_error(stream, error);
 }
 
-static void
-rearm(struct spout__stream *stream)
+void
+spout__stream_rearm(struct spout__stream *stream)
 {
 	unsigned events = 0;
 	int r;
@@ -65,14 +66,14 @@ rearm(struct spout__stream *stream)
 		events |= SPOUT_WRITE;
 	r = arm(stream, events);
 	if (r < 0)
-		fail(stream, r);
+		spout__stream_fail(stream, r);
 }
 
-static void
-saw_eof(struct spout__stream *stream)
+void
+spout__stream_saw_eof(struct spout__stream *stream)
 {
 	stream->eof = true;
-	rearm(stream);
+	spout__stream_rearm(stream);
 	stream->ops->on_eof(stream);
 }
 
@@ -81,7 +82,7 @@ static void
 saw_closing(struct spout__stream *stream)
 {
 	stream->closing = true;
-	rearm(stream);
+	spout__stream_rearm(stream);
 	if (!stream->failed)
 		stream->ops->on_closing(stream);
 }
@@ -89,11 +90,16 @@ saw_closing(struct spout__stream *stream)
 static void
 read_some(struct spout__stream *stream)
 {
-	char *scratch = spout__loop_scratch(stream->loop);
+	char *scratch;
 	ssize_t n;
 
+	if (stream->tls != NULL) {
+		spout__tls_readable(stream);
+		return;
+	}
+	scratch = spout__loop_scratch(stream->loop);
 	if (scratch == NULL) {
-		fail(stream, -ENOMEM);
+		spout__stream_fail(stream, -ENOMEM);
 		return;
 	}
 	n = read(stream->fd, scratch, SPOUT__LOOP_SCRATCH);
@@ -101,10 +107,19 @@ read_some(struct spout__stream *stream)
 		spout__count(SPOUT__C_BYTES_IN, (uint64_t)n);
 		stream->ops->on_data(stream, scratch, (size_t)n);
 	} else if (n == 0) {
-		saw_eof(stream);
+		spout__stream_saw_eof(stream);
 	} else if (errno != EAGAIN && errno != EINTR) {
-		fail(stream, -errno);
+		spout__stream_fail(stream, -errno);
 	}
+}
+
+static void
+on_writable(struct spout__stream *stream)
+{
+	if (stream->tls != NULL)
+		spout__tls_flush(stream); /* with an empty queue, too */
+	else
+		spout__stream_flush(stream);
 }
 
 static void
@@ -114,7 +129,7 @@ on_event(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	if (what & EV_WRITE)
-		spout__stream_flush(stream);
+		on_writable(stream);
 	if (stream->fd < 0 || stream->failed)
 		return;
 	if (what & EV_READ)
@@ -166,7 +181,7 @@ spout__stream_set_reading(struct spout__stream *stream, bool on)
 	if (stream->reading == on)
 		return;
 	stream->reading = on;
-	rearm(stream);
+	spout__stream_rearm(stream);
 }
 
 char *
@@ -202,17 +217,22 @@ spout__stream_write(struct spout__stream *stream, const void *data, size_t len)
 void
 spout__stream_flush(struct spout__stream *stream)
 {
+	bool was_blocked = stream->blocked;
 	ssize_t n;
 
 	if (stream->fd < 0 || stream->failed || stream->out.len == 0)
 		return;
+	if (stream->tls != NULL) {
+		spout__tls_flush(stream);
+		return;
+	}
 	if (stream->pipe)
 		n = write(stream->fd, spout__buffer_at(&stream->out), stream->out.len);
 	else
 		n = send(stream->fd, spout__buffer_at(&stream->out), stream->out.len,
 		    MSG_NOSIGNAL);
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
-		fail(stream, -errno);
+		spout__stream_fail(stream, -errno);
 		return;
 	}
 	if (n > 0) {
@@ -222,7 +242,8 @@ spout__stream_flush(struct spout__stream *stream)
 	if (stream->out.len == 0)
 		spout__buffer_release(&stream->out);
 	stream->blocked = stream->out.len > 0;
-	rearm(stream);
+	if (stream->blocked != was_blocked)
+		spout__stream_rearm(stream);
 	if (n > 0 && !stream->failed)
 		stream->ops->on_sent(stream);
 }
@@ -234,6 +255,8 @@ spout__stream_shutdown(struct spout__stream *stream)
 		return;
 	if (stream->pipe)
 		spout__stream_close(stream);
+	else if (stream->tls != NULL)
+		spout__tls_shutdown(stream);
 	else
 		shutdown(stream->fd, SHUT_WR);
 }
@@ -246,6 +269,8 @@ spout__stream_close(struct spout__stream *stream)
 	arm(stream, 0);
 	spout__list_remove(&stream->flush.link);
 	spout__buffer_release(&stream->out);
+	if (stream->tls != NULL)
+		spout__tls_free(stream);
 	close(stream->fd);
 	stream->fd = -1;
 }

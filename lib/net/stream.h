@@ -3,16 +3,19 @@
  * A connected socket with a queue of bytes to send: the transport below HTTP. Loop
  * thread, never suspends; callbacks run on the loop's stack.
  *
- * Reading: bytes arrive in the loop's shared scratch memory and are handed to on_data(),
- * which copies what it wants to keep; so an idle stream holds no buffer. With reading off
- * only the end of input is watched for. Writing: bytes queue up and leave in one write at
- * the end of the turn; what the kernel does not take waits for writability.
+ * Reading: bytes arrive in the loop's shared scratch memory and are handed to
+ * on_data(), which copies what it wants to keep; so an idle stream holds no buffer.
+ * With reading off only the end of input is watched for. Writing: bytes queue up and
+ * leave in one write at the end of the turn; what the kernel does not take waits for
+ * writability.
  *
- * A pipe works the same, but for closing: nobody tells that the other end is gone before
- * a read or a write finds out.
+ * With TLS below (tls.h) the same holds; what is unsent is counted in the clear.
  *
- * A callback may close the stream; the owner's memory must stay until the turn has ended
- * (spout__loop_defer_free).
+ * A pipe works the same, but for closing: nobody tells that the other end is gone
+ * before a read or a write finds out.
+ *
+ * A callback may close the stream; the owner's memory must stay until the turn has
+ * ended (spout__loop_defer_free).
  */
 #ifndef SPOUT_NET_STREAM_H
 #define SPOUT_NET_STREAM_H
@@ -23,6 +26,7 @@
 #include "loop/loop.h"
 
 struct spout__stream;
+struct spout__tls;
 
 struct spout__stream_ops {
 	/* Bytes have arrived; valid only during the call. */
@@ -45,6 +49,7 @@ struct spout__stream {
 	struct event event;
 	struct spout__buffer out;
 	struct spout__ready flush;
+	struct spout__tls *tls; /* below it (tls.h), or NULL */
 	int fd;               /* -1: closed */
 	unsigned char events; /* what the event is armed for: SPOUT_READ … */
 	bool pipe;            /* no socket: write() instead of send() */
@@ -71,10 +76,19 @@ char *spout__stream_reserve(struct spout__stream *stream, size_t n);
 void spout__stream_commit(struct spout__stream *stream, size_t n);
 /** Write what can be written now. */
 void spout__stream_flush(struct spout__stream *stream);
-/** Send FIN; the queue must be empty. A pipe is closed. */
+/** Send FIN, with TLS close_notify before it; the queue must be empty. A pipe is
+ * closed. */
 void spout__stream_shutdown(struct spout__stream *stream);
 /** Stop watching, close the descriptor, drop the queue. */
 void spout__stream_close(struct spout__stream *stream);
+
+/* For tls.c. */
+/** Report the failure, once, and stop watching. */
+void spout__stream_fail(struct spout__stream *stream, int error);
+/** Watch for what is wanted now. */
+void spout__stream_rearm(struct spout__stream *stream);
+/** Report the end of input. */
+void spout__stream_saw_eof(struct spout__stream *stream);
 
 static inline size_t
 spout__stream_unsent(const struct spout__stream *stream)

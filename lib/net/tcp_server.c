@@ -21,6 +21,7 @@
 #include "base/stats.h"
 #include "net/accept.h"
 #include "net/costream.h"
+#include "net/tls.h"
 
 #define MAX_CONNECTIONS 1000u
 #define BACKLOG 1024
@@ -58,6 +59,12 @@ connection_run(void *arg)
 	struct spout_stream *stream = connection->stream;
 	int r = 0;
 
+	if (connection->server->options.tls != NULL)
+		r = spout__costream_handshake(stream);
+	if (r < 0) {
+		spout_debug("TCP connection: %s", spout_error());
+		return;
+	}
 	connection->server->handler(stream, connection->server->arg);
 	if (!stream->closed)
 		r = spout_try_stream_shutdown(stream);
@@ -109,8 +116,13 @@ connection_make(struct connection *connection, int fd)
 
 	if (r < 0)
 		return r;
-	connection->stream->pinned = true; /* connection_run() asks whether it is
-					    * closed */
+	connection->stream->pinned =
+	    true; /* connection_run() asks whether it is closed */
+	if (connection->server->options.tls != NULL)
+		r = spout__stream_start_tls(&connection->stream->base,
+		    connection->server->options.tls, NULL, spout__costream_on_secure);
+	if (r < 0)
+		return r;
 	return spout_defer_in(scope, connection_unlink, connection);
 }
 
@@ -119,8 +131,10 @@ on_accept(void *ctx, int fd, const struct sockaddr *peer, socklen_t peer_len)
 {
 	struct spout_tcp_server *server = ctx;
 	struct spout__coroutine_options options = { .fn = connection_run,
-		.on_exit = connection_exit, .on_gone = connection_gone,
-		.on_gone_arg = server, .where = "spout_tcp_listen" };
+		.on_exit = connection_exit,
+		.on_gone = connection_gone,
+		.on_gone_arg = server,
+		.where = "spout_tcp_listen" };
 	struct spout_coroutine *co = spout__coroutine_new(server->loop);
 	struct connection *connection = NULL;
 
@@ -226,8 +240,8 @@ open_socket(struct spout_tcp_server *server)
 	if (r == 0 && listen(server->fd, server->options.backlog) < 0)
 		r = -errno;
 	address->len = sizeof(address->addr);
-	if (r == 0 && getsockname(server->fd, (struct sockaddr *)&address->addr,
-		&address->len) < 0)
+	if (r == 0 &&
+	    getsockname(server->fd, (struct sockaddr *)&address->addr, &address->len) < 0)
 		r = -errno;
 	return r;
 }
@@ -258,7 +272,9 @@ static int
 start(struct spout_tcp_server *server)
 {
 	struct spout__acceptor_options options = { .burst = ACCEPT_BURST,
-		.on_accept = on_accept, .may_accept = may_accept, .ctx = server };
+		.on_accept = on_accept,
+		.may_accept = may_accept,
+		.ctx = server };
 	int r = open_socket(server);
 
 	if (r < 0)

@@ -160,6 +160,14 @@ tests_unit_test_process_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_process_ends
 tests_unit_test_process_ends_SOURCES = tests/unit/test_process_ends.c $(PROCESS_HELP)
 tests_unit_test_process_ends_LDADD = $(UNIT_LIBS)
+TLS_HELP = tests/unit/tls_help.c tests/unit/tls_help.h
+TLS_TALK = tests/unit/tls_talk.c tests/unit/tls_talk.h $(TLS_HELP) $(CO_SOURCES)
+check_PROGRAMS += tests/unit/test_tls
+tests_unit_test_tls_SOURCES = tests/unit/test_tls.c $(TLS_TALK)
+tests_unit_test_tls_LDADD = $(UNIT_LIBS) $(CRYPTO_LIBS)
+check_PROGRAMS += tests/unit/test_tls_stream
+tests_unit_test_tls_stream_SOURCES = tests/unit/test_tls_stream.c $(TLS_TALK)
+tests_unit_test_tls_stream_LDADD = $(UNIT_LIBS) $(CRYPTO_LIBS)
 
 # The linker puts tests/unit/torture.c between the library and what can fail.
 TORTURE_WRAP = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc \

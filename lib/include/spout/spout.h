@@ -17,6 +17,7 @@
 #include <spout/process.h>
 #include <spout/stream.h>
 #include <spout/tcp.h>
+#include <spout/tls.h>
 #include <spout/types.h>
 #include <spout/web.h>
 
