@@ -27,3 +27,4 @@ include lib/web/module.mk
 include lib/pg/module.mk
 include lib/supervisor/module.mk
 include lib/app/module.mk
+include lib/testing/module.mk

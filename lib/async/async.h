@@ -186,6 +186,15 @@ bool spout__coroutine_cancelled(const struct spout_coroutine *co);
 void spout__async_set_stack_kib(unsigned kib);
 /** How many coroutines of the loop have not ended. */
 size_t spout__coroutines_alive(struct spout_loop *loop);
+/** Is this one of those? For who kept a pointer that may be stale. */
+bool spout__coroutine_is_alive(struct spout_loop *loop, const struct spout_coroutine *co);
+/** Is its wait over, although it has not been resumed? */
+bool spout__coroutine_is_woken(const struct spout_coroutine *co);
+/** Cancel every coroutine of the loop; spawned ones may come. */
+void spout__coroutines_cancel(struct spout_loop *loop, int error, const char *reason);
+/** What one that has not ended was started by and waits for: "FILE:LINE in spout_sleep";
+ * "" if there is none. */
+void spout__coroutines_describe(struct spout_loop *loop, char *text, size_t size);
 /** Cancel every task made by spout_spawn(), refuse new ones (the worker stops). */
 void spout__tasks_cancel(struct spout_loop *loop);
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 lib_libspout_all_la_SOURCES += \
 	%D%/async.h \
+	%D%/census.c \
 	%D%/context.c %D%/context.h \
 	%D%/coroutine.c %D%/coroutine.h \
 	%D%/event.c \

@@ -88,5 +88,7 @@ int spout__executor_start(struct spout_loop *loop,
  * wait for that thread.
  */
 int spout__executor_stop(struct spout_loop *loop, uint64_t deadline_ms);
+/** Jobs of all pools of the loop that were submitted and whose on_done() has not run. */
+size_t spout__executor_unfinished(struct spout_loop *loop);
 
 #endif

@@ -385,3 +385,16 @@ spout__executor_stop(struct spout_loop *loop, uint64_t deadline_ms)
 	}
 	return error;
 }
+
+size_t
+spout__executor_unfinished(struct spout_loop *loop)
+{
+	struct spout__list *pools = executor_of(loop), *it;
+	size_t n = 0;
+
+	if (pools == NULL)
+		return 0;
+	spout__list_for_each(it, pools)
+		n += spout__container_of(it, struct spout_pool, link)->unfinished;
+	return n;
+}

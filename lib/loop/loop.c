@@ -174,6 +174,7 @@ spout_loop_free(struct spout_loop *loop)
 			event_del(&loop->wake_event);
 		if (event_initialized(&loop->wheel_event))
 			event_del(&loop->wheel_event);
+		spout__virtual_free(loop);
 		event_base_free(loop->base);
 	}
 	if (loop->wake_fd >= 0)
@@ -236,6 +237,8 @@ arm_wheel(struct spout_loop *loop)
 
 	if (next == SPOUT__WHEEL_NEVER || next == loop->wheel_armed_ms)
 		return true;
+	if (loop->still_ns != 0)
+		return spout__virtual_wait(loop, next);
 	spout__loop_clock_ns(loop);
 	if (next * 1000000u <= loop->now_ns)
 		return false;
@@ -296,7 +299,7 @@ turn(struct spout_loop *loop)
 		return 0;
 	may_sleep = spout__list_empty(&loop->ready) &&
 	    spout__list_empty(&loop->turn_end) && arm_wheel(loop);
-	loop->now_ns = 0;
+	loop->now_ns = loop->still_ns;
 	return wait_for_events(loop, may_sleep) < 0 ? (errno ? -errno : -EIO) : 0;
 }
 
@@ -310,7 +313,7 @@ spout_loop_run(struct spout_loop *loop)
 	loop->running = true;
 	loop->stopping = false;
 	current_loop = loop;
-	loop->now_ns = 0;
+	loop->now_ns = loop->still_ns;
 	while (!loop->stopping && r == 0)
 		r = turn(loop);
 	loop->running = false;
@@ -352,7 +355,7 @@ spout__loop_defer_free(struct spout_loop *loop, struct spout__ready *ready)
 uint64_t
 spout__loop_clock_ns(struct spout_loop *loop)
 {
-	loop->now_ns = spout__clock_ns();
+	loop->now_ns = loop->still_ns != 0 ? loop->still_ns : spout__clock_ns();
 	return loop->now_ns;
 }
 
@@ -429,7 +432,7 @@ spout__loop_take_max_turn_us(struct spout_loop *loop)
 	return us;
 }
 
-/* --- slots ----------------------------------------------------------------------- */
+/* --- slots ---------------------------------------------------------------------- */
 
 void *
 spout__loop_slot(struct spout_loop *loop, enum spout__loop_slot slot)

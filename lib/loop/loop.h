@@ -94,6 +94,13 @@ uint64_t spout__loop_now_us(struct spout_loop *loop);
 time_t spout__loop_unix_time(void);
 /** Fresh monotonic nanoseconds, also refreshing the cached clock. */
 uint64_t spout__loop_clock_ns(struct spout_loop *loop);
+/**
+ * From now on time stands still, but jumps to the next timer whenever there is nothing
+ * else to do (virtual.c). While busy(loop) is not 0 something is on its way from outside,
+ * and time passes as it does there. Before the loop first runs. Returns 0 or -ENOMEM.
+ */
+SPOUT_MUST_CHECK int spout__loop_virtual_clock(struct spout_loop *loop,
+    size_t (*busy)(struct spout_loop *loop));
 /** Longest turn since the last call, microseconds. */
 uint64_t spout__loop_take_max_turn_us(struct spout_loop *loop);
 /** Abort when called on another thread than the loop's or in a forked child. */

@@ -21,6 +21,8 @@ struct spout_loop {
 
 	/* The clock of this turn; 0 until first asked for. */
 	uint64_t now_ns, turn_began_ns, max_turn_us;
+	uint64_t still_ns; /* the time of a virtual clock; 0: the real one counts */
+	struct spout__virtual *virtual_clock;
 	time_t date_second;
 	char date[SPOUT__HTTP_DATE_LEN + 1];
 
@@ -45,6 +47,13 @@ struct spout_loop {
 
 /** The loop ends: callbacks that were posted become ready, other messages are dropped. */
 void spout__loop_settle_posts(struct spout_loop *loop);
+
+/**
+ * With a virtual clock, about to wait although a timer is set for `next_ms`: may the loop
+ * sleep? If not, the time may have been moved to that timer.
+ */
+bool spout__virtual_wait(struct spout_loop *loop, uint64_t next_ms);
+void spout__virtual_free(struct spout_loop *loop);
 
 /* Callback or timer made through the public, allocating calls. */
 void spout__public_timer_fire(struct spout__timer *timer);

@@ -7,3 +7,8 @@ src_examples_tcp_echo_SOURCES = %D%/tcp_echo.c
 src_examples_tcp_echo_LDADD = lib/libspout.la
 src_examples_users_SOURCES = %D%/users.c
 src_examples_users_LDADD = lib/libspout.la
+if HAVE_CUNIT
+check_PROGRAMS += src/examples/test_hello
+src_examples_test_hello_SOURCES = %D%/test_hello.c
+src_examples_test_hello_LDADD = lib/libspout-testing.la $(CUNIT_LIBS)
+endif

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # One CUnit program per module.
-UNIT_LIBS = lib/libspout-all.la $(CUNIT_LIBS)
+UNIT_LIBS = lib/libspout-testing-all.la lib/libspout-all.la $(CUNIT_LIBS)
 UNIT_SOURCES = tests/unit/unit.c tests/unit/unit.h
 
 if HAVE_CUNIT
@@ -15,11 +15,11 @@ tests_unit_test_log_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_loop
 tests_unit_test_loop_SOURCES = tests/unit/test_loop.c $(UNIT_SOURCES)
 tests_unit_test_loop_LDADD = $(UNIT_LIBS)
-check_PROGRAMS += tests/unit/test_async
-tests_unit_test_async_SOURCES = tests/unit/test_async.c $(UNIT_SOURCES)
-tests_unit_test_async_LDADD = $(UNIT_LIBS)
 
 CO_SOURCES = tests/unit/co_help.c tests/unit/co_help.h $(UNIT_SOURCES)
+check_PROGRAMS += tests/unit/test_async
+tests_unit_test_async_SOURCES = tests/unit/test_async.c $(CO_SOURCES)
+tests_unit_test_async_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_combinators
 tests_unit_test_combinators_SOURCES = tests/unit/test_combinators.c $(CO_SOURCES)
 tests_unit_test_combinators_LDADD = $(UNIT_LIBS)
@@ -168,6 +168,16 @@ tests_unit_test_tls_LDADD = $(UNIT_LIBS) $(CRYPTO_LIBS)
 check_PROGRAMS += tests/unit/test_tls_stream
 tests_unit_test_tls_stream_SOURCES = tests/unit/test_tls_stream.c $(TLS_TALK)
 tests_unit_test_tls_stream_LDADD = $(UNIT_LIBS) $(CRYPTO_LIBS)
+
+check_PROGRAMS += tests/unit/test_testing
+tests_unit_test_testing_SOURCES = tests/unit/test_testing.c $(UNIT_SOURCES)
+tests_unit_test_testing_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_testing_web
+tests_unit_test_testing_web_SOURCES = tests/unit/test_testing_web.c $(UNIT_SOURCES)
+tests_unit_test_testing_web_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_testing_sweep
+tests_unit_test_testing_sweep_SOURCES = tests/unit/test_testing_sweep.c $(UNIT_SOURCES)
+tests_unit_test_testing_sweep_LDADD = $(UNIT_LIBS)
 
 # The linker puts tests/unit/torture.c between the library and what can fail.
 TORTURE_WRAP = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc \
