@@ -7,52 +7,48 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <CUnit/CUnit.h>
+
+#define TIMEOUT_MS 180000 /* the runner of the tests comes after it */
 
 struct spout_loop *co_loop;
 struct spout_coroutine *co_main;
 struct spout__outcome co_outcome;
 char co_reason[256], co_trace[128];
 
-static void
-on_exit_of_main(struct spout_coroutine *co, const struct spout__outcome *outcome)
-{
-	(void)co;
-	co_outcome = *outcome;
-	snprintf(co_reason, sizeof(co_reason), "%s", outcome->reason);
-}
+struct call {
+	spout_fn fn;
+	void *arg;
+};
 
 static void
-stop_when_alone(void *arg)
+call(void *arg)
 {
-	if (spout__coroutines_alive(co_loop) == 0)
-		spout_loop_stop(co_loop);
-	else
-		co_later(1, stop_when_alone, arg);
+	struct call *call = arg;
+
+	co_loop = spout_loop_current();
+	co_main = spout__co;
+	call->fn(call->arg);
 }
 
 void
 co_run_until(spout_fn fn, void *arg, uint64_t ms)
 {
-	struct spout__coroutine_options options = { .fn = fn,
-		.arg = arg,
-		.on_exit = on_exit_of_main,
-		.on_gone = stop_when_alone,
-		.where = "test" };
+	struct call it = { fn, arg };
+	struct spout_test_result result;
 
-	co_loop = spout_loop_new();
 	memset(co_trace, 0, sizeof(co_trace));
-	memset(&co_outcome, 0, sizeof(co_outcome));
-	co_main = spout__coroutine_new(co_loop);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(co_main);
-	if (ms != SPOUT_FOREVER)
-		options.deadline_ms = spout__loop_after_ms(co_loop, ms);
-	spout__coroutine_start(co_main, &options);
-	CU_ASSERT_EQUAL(spout_loop_run(co_loop), 0);
-	spout_loop_free(co_loop);
+	result = spout_test_run_at(call, &it,
+	    SPOUT_TEST_OPTIONS_(TIMEOUT_MS, .no_threads = true,
+		.deadline_ms = ms != SPOUT_FOREVER ? ms : 0), "test");
+	snprintf(co_reason, sizeof(co_reason), "%s", result.reason);
+	co_outcome = (struct spout__outcome){ .error = result.error,
+		.status = result.status,
+		.reason = co_reason,
+		.cancelled = result.cancelled };
+	if (result.timed_out)
+		SPOUT_TEST_CHECK(false, co_reason);
 }
 
 void
@@ -79,31 +75,11 @@ co_later(uint64_t ms, spout_fn fn, void *arg)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(spout_loop_call_later(co_loop, ms, fn, arg));
 }
 
-static struct spout__log_options log_before;
-static int log_fd = -1;
-
-void
-co_log_begin(void)
-{
-	struct spout__log_options options = { .level = SPOUT_LOG_INFO,
-		.process = "test" };
-
-	log_before = *spout__log_current();
-	log_fd = options.fd = memfd_create("log", MFD_CLOEXEC);
-	CU_ASSERT_TRUE_FATAL(log_fd >= 0);
-	spout__log_configure(&options);
-}
-
 const char *
 co_log_end(void)
 {
-	static char text[65536];
-	ssize_t n = pread(log_fd, text, sizeof(text) - 1, 0);
-
-	text[n > 0 ? n : 0] = '\0';
-	spout__log_configure(&log_before);
-	close(log_fd);
-	return text;
+	(void)spout_test_log_end(); /* the caller looks at each line */
+	return spout_test_log_text();
 }
 
 unsigned

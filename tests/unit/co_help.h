@@ -6,6 +6,8 @@
 #ifndef SPOUT_TESTS_CO_HELP_H
 #define SPOUT_TESTS_CO_HELP_H
 
+#include <spout/testing.h>
+
 #include "async/async.h"
 
 extern struct spout_loop *co_loop;
@@ -26,9 +28,9 @@ void co_cancel(void *co);
 /** Call fn(arg) from the loop in `ms`. */
 void co_later(uint64_t ms, spout_fn fn, void *arg);
 
-/** Collect what is logged from now on. */
-void co_log_begin(void);
-/** The lines since then, in a static buffer; the log is as it was before. */
+/** spout_test_log_begin(), for who looks at the lines himself. */
+#define co_log_begin() spout_test_log_begin()
+/** The lines since then, until the next stretch; the log is as it was before. */
 const char *co_log_end(void);
 /** How often `text` is in `lines`. */
 unsigned co_count(const char *lines, const char *text);

@@ -11,6 +11,8 @@
 
 #include "base/stats.h"
 
+#define TIMEOUT_MS 180000 /* the runner of the tests comes after it */
+
 struct spout_loop *loop;
 struct spout_pool *shared_pool;
 
@@ -32,8 +34,6 @@ note_gone(void *arg)
 	struct ending *ending = arg;
 
 	ending->gone = true;
-	if (ending->stop_loop)
-		spout_loop_stop(loop);
 	if (ending->on_gone != NULL)
 		spout_future_set_result(ending->on_gone, ending);
 }
@@ -56,30 +56,32 @@ start(spout_fn fn, void *arg, uint64_t timeout_ms, struct ending *ending)
 	return co;
 }
 
-struct ending
+/* Run in the coroutine of a test. */
+static void
+call(void *fn)
+{
+	loop = spout_loop_current();
+	(*(spout_fn *)fn)(NULL);
+}
+
+struct spout_test_result
 run_test(spout_fn fn)
 {
-	struct ending ending = { .stop_loop = true };
+	struct spout_test_result result =
+	    spout_test_run(call, &fn, TIMEOUT_MS, .no_threads = true);
 
-	loop = spout_loop_new();
-	CU_ASSERT_PTR_NOT_NULL_FATAL(loop);
-	start(fn, NULL, 0, &ending);
-	CU_ASSERT_EQUAL(spout_loop_run(loop), 0);
-	spout_loop_free(loop);
-	CU_ASSERT(ending.gone);
+	CU_ASSERT_FALSE(result.timed_out);
 	CU_ASSERT_EQUAL(spout__stats->gauges[SPOUT__G_JOBS_QUEUED], 0);
 	CU_ASSERT_EQUAL(spout__stats->gauges[SPOUT__G_JOBS_RUNNING], 0);
-	return ending;
+	return result;
 }
 
 void
 run_test_whole(spout_fn fn)
 {
-	struct ending ending = run_test(fn);
+	struct spout_test_result result = run_test(fn);
 
-	CU_ASSERT_EQUAL(ending.error, 0);
-	if (ending.error != 0)
-		fprintf(stderr, "the test left: %s\n", ending.reason);
+	SPOUT_TEST_CHECK(result.error == 0, result.reason);
 }
 
 int

@@ -10,15 +10,15 @@
 #include <pthread.h>
 
 #include <spout/spout.h>
+#include <spout/testing.h>
 
 #include "executor/executor.h"
 
-/* How the coroutine of a test, or another that was watched, ended. */
+/* How a coroutine that was watched ended. */
 struct ending {
 	bool left, gone;
 	int error;
 	char reason[200];
-	bool stop_loop;
 	struct spout_future *on_left, *on_gone; /* completed then, if set */
 };
 
@@ -29,7 +29,7 @@ extern struct spout_pool *shared_pool;
 struct spout_coroutine *start(spout_fn fn, void *arg, uint64_t timeout_ms,
     struct ending *ending);
 /* Run fn as the coroutine of a test, on a loop that ends with it. */
-struct ending run_test(spout_fn fn);
+struct spout_test_result run_test(spout_fn fn);
 /* The same; it must end as a function returns. */
 void run_test_whole(spout_fn fn);
 

@@ -3,6 +3,7 @@
  * loop. */
 #include "config.h"
 
+#include "co_help.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -17,104 +18,44 @@
 #include "async/stack.h"
 #include "base/clock.h"
 
-static struct spout_loop *loop;
-static struct spout_coroutine *main_co;
-static struct spout__outcome last;
-static char last_reason[256], trace[128];
-
-static void
-note(void *arg)
-{
-	trace[strlen(trace)] = *(const char *)arg;
-}
-
-static void
-on_exit_of_test(struct spout_coroutine *co, const struct spout__outcome *outcome)
-{
-	(void)co;
-	last = *outcome;
-	snprintf(last_reason, sizeof(last_reason), "%s", outcome->reason);
-}
-
-static void
-stop_loop(void *arg)
-{
-	(void)arg;
-	if (spout__coroutines_alive(loop) == 0)
-		spout_loop_stop(loop);
-	else
-		CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(loop, 1, stop_loop, NULL));
-}
-
-static void
-on_gone(void *arg)
-{
-	stop_loop(arg);
-}
-
-/* Run fn(arg) as a coroutine until nothing is alive. */
-static void
-run_until(spout_fn fn, void *arg, uint64_t deadline_ms)
-{
-	struct spout__coroutine_options options = { .fn = fn, .arg = arg,
-		.on_exit = on_exit_of_test, .on_gone = on_gone, .where = "test" };
-
-	loop = spout_loop_new();
-	memset(trace, 0, sizeof(trace));
-	memset(&last, 0, sizeof(last));
-	main_co = spout__coroutine_new(loop);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(main_co);
-	if (deadline_ms > 0)
-		options.deadline_ms = spout__loop_after_ms(loop, deadline_ms);
-	spout__coroutine_start(main_co, &options);
-	CU_ASSERT_EQUAL(spout_loop_run(loop), 0);
-	spout_loop_free(loop);
-}
-
-static void
-run(spout_fn fn, void *arg)
-{
-	run_until(fn, arg, 0);
-}
-
-/* --- ends ------------------------------------------------------------------------- */
+/* --- ends ----------------------------------------------------------------------- */
 
 static void
 defer_abc(void *arg)
 {
-	spout_defer(note, "a");
-	spout_defer(note, "b");
-	spout_defer(note, "c");
+	spout_defer(co_note, "a");
+	spout_defer(co_note, "b");
+	spout_defer(co_note, "c");
 	if (arg != NULL)
 		spout_fail_with(-EBADMSG, "no %s", (const char *)arg);
-	note("r");
+	co_note("r");
 }
 
 static void
 cleanups_run_newest_first_on_return(void)
 {
-	run(defer_abc, NULL);
-	CU_ASSERT_STRING_EQUAL(trace, "rcba");
-	CU_ASSERT_EQUAL(last.error, 0);
-	CU_ASSERT_FALSE(last.cancelled);
+	co_run(defer_abc, NULL);
+	CU_ASSERT_STRING_EQUAL(co_trace, "rcba");
+	CU_ASSERT_EQUAL(co_outcome.error, 0);
+	CU_ASSERT_FALSE(co_outcome.cancelled);
 }
 
 static void
 failing_runs_cleanups_and_gives_the_reason(void)
 {
-	run(defer_abc, "luck");
-	CU_ASSERT_STRING_EQUAL(trace, "cba");
-	CU_ASSERT_EQUAL(last.error, -EBADMSG);
-	CU_ASSERT_STRING_EQUAL(last_reason, "no luck");
+	co_run(defer_abc, "luck");
+	CU_ASSERT_STRING_EQUAL(co_trace, "cba");
+	CU_ASSERT_EQUAL(co_outcome.error, -EBADMSG);
+	CU_ASSERT_STRING_EQUAL(co_reason, "no luck");
 }
 
 static void
 wait_for_ever(void *arg)
 {
 	(void)arg;
-	spout_defer(note, "d");
+	spout_defer(co_note, "d");
 	spout_await(spout_future_new());
-	note("x");
+	co_note("x");
 }
 
 static void
@@ -122,10 +63,10 @@ a_deadline_ends_a_wait(void)
 {
 	uint64_t began = spout__clock_ns();
 
-	run_until(wait_for_ever, NULL, 20);
-	CU_ASSERT_EQUAL(last.error, -ETIMEDOUT);
-	CU_ASSERT_TRUE(last.cancelled);
-	CU_ASSERT_STRING_EQUAL(trace, "d");
+	co_run_until(wait_for_ever, NULL, 20);
+	CU_ASSERT_EQUAL(co_outcome.error, -ETIMEDOUT);
+	CU_ASSERT_TRUE(co_outcome.cancelled);
+	CU_ASSERT_STRING_EQUAL(co_trace, "d");
 	CU_ASSERT_TRUE(spout__clock_ns() - began >= 20000000u);
 }
 
@@ -133,23 +74,23 @@ static void
 cancel_main(void *arg)
 {
 	(void)arg;
-	spout__coroutine_cancel(main_co, -ECANCELED, "gone");
+	spout__coroutine_cancel(co_main, -ECANCELED, "gone");
 }
 
 static void
 cancelled_from_outside(void *arg)
 {
-	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(loop, 5, cancel_main, NULL));
+	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(co_loop, 5, cancel_main, NULL));
 	wait_for_ever(arg);
 }
 
 static void
 cancellation_ends_a_wait_once(void)
 {
-	run(cancelled_from_outside, NULL);
-	CU_ASSERT_EQUAL(last.error, -ECANCELED);
-	CU_ASSERT_STRING_EQUAL(last_reason, "gone");
-	CU_ASSERT_STRING_EQUAL(trace, "d");
+	co_run(cancelled_from_outside, NULL);
+	CU_ASSERT_EQUAL(co_outcome.error, -ECANCELED);
+	CU_ASSERT_STRING_EQUAL(co_reason, "gone");
+	CU_ASSERT_STRING_EQUAL(co_trace, "d");
 }
 
 static void
@@ -157,25 +98,25 @@ shielded(void *arg)
 {
 	(void)arg;
 	spout_sleep(15);
-	note("s");
+	co_note("s");
 }
 
 static void
 cancelled_in_shield(void *arg)
 {
-	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(loop, 5, cancel_main, NULL));
+	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(co_loop, 5, cancel_main, NULL));
 	spout_shield(shielded, arg);
-	note("t");
+	co_note("t");
 	spout_sleep(1);
-	note("x");
+	co_note("x");
 }
 
 static void
 a_shielded_stretch_finishes(void)
 {
-	run(cancelled_in_shield, NULL);
-	CU_ASSERT_STRING_EQUAL(trace, "st");
-	CU_ASSERT_EQUAL(last.error, -ECANCELED);
+	co_run(cancelled_in_shield, NULL);
+	CU_ASSERT_STRING_EQUAL(co_trace, "st");
+	CU_ASSERT_EQUAL(co_outcome.error, -ECANCELED);
 }
 
 static void
@@ -189,11 +130,11 @@ too_much_memory(void *arg)
 static void
 past_its_memory_limit_a_coroutine_leaves(void)
 {
-	run(too_much_memory, NULL);
-	CU_ASSERT_EQUAL(last.error, -ENOMEM);
+	co_run(too_much_memory, NULL);
+	CU_ASSERT_EQUAL(co_outcome.error, -ENOMEM);
 }
 
-/* --- futures ---------------------------------------------------------------------- */
+/* --- futures -------------------------------------------------------------------- */
 
 static struct spout_future *f1, *f2;
 
@@ -216,7 +157,7 @@ static void
 done_callback(struct spout_future *future, void *arg)
 {
 	CU_ASSERT_TRUE(spout_future_done(future));
-	note(arg);
+	co_note(arg);
 }
 
 static void
@@ -227,10 +168,10 @@ awaits_two(void *arg)
 	f2 = spout_future_new();
 	CU_ASSERT_EQUAL(spout_future_error(f1), -EINPROGRESS);
 	CU_ASSERT_EQUAL(spout_future_add_done_callback(f1, done_callback, "1"), 0);
-	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(loop, 5, complete_f1, "v"));
+	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(co_loop, 5, complete_f1, "v"));
 	CU_ASSERT_EQUAL(spout_try_await_any(SPOUT_FOREVER, f2, f1), 1);
 	CU_ASSERT_EQUAL(spout_try_await_all(2, f1, f2), -ETIMEDOUT);
-	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(loop, 10, fail_f2, NULL));
+	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(co_loop, 10, fail_f2, NULL));
 	CU_ASSERT_EQUAL(spout_try_await_all(SPOUT_FOREVER, f1, f2), 0);
 	CU_ASSERT_STRING_EQUAL((char *)spout_await(f1), "v");
 	CU_ASSERT_EQUAL(spout_future_add_done_callback(f1, done_callback, "2"), 0);
@@ -238,16 +179,16 @@ awaits_two(void *arg)
 	CU_ASSERT_STRING_EQUAL(spout_error(), "disk 7");
 	spout_sleep(1);
 	spout_await(f2);
-	note("x");
+	co_note("x");
 }
 
 static void
 futures_complete_once_and_wake_their_waiters(void)
 {
-	run(awaits_two, NULL);
-	CU_ASSERT_STRING_EQUAL(trace, "12");
-	CU_ASSERT_EQUAL(last.error, -EIO);
-	CU_ASSERT_STRING_EQUAL(last_reason, "disk 7");
+	co_run(awaits_two, NULL);
+	CU_ASSERT_STRING_EQUAL(co_trace, "12");
+	CU_ASSERT_EQUAL(co_outcome.error, -EIO);
+	CU_ASSERT_STRING_EQUAL(co_reason, "disk 7");
 }
 
 static void
@@ -266,14 +207,14 @@ awaits_many(void *arg)
 	CU_ASSERT_EQUAL(spout_try_await_all_of(1, futures, N), 0);
 	CU_ASSERT_EQUAL(spout_try_await_any_of(1, futures, N), 0);
 	CU_ASSERT_EQUAL(spout_try_await_all_of(1, futures, 0), 0);
-	note("k");
+	co_note("k");
 }
 
 static void
 many_futures_can_be_awaited_at_once(void)
 {
-	run(awaits_many, NULL);
-	CU_ASSERT_STRING_EQUAL(trace, "k");
+	co_run(awaits_many, NULL);
+	CU_ASSERT_STRING_EQUAL(co_trace, "k");
 }
 
 static void
@@ -288,17 +229,17 @@ with_timeouts(void *arg)
 	CU_ASSERT_EQUAL(spout_try_with_timeout(3, f1), 0);
 	CU_ASSERT_EQUAL(spout_try_await_or_cancel(3, f2), -ETIMEDOUT);
 	CU_ASSERT_EQUAL(spout_future_error(f2), -ECANCELED);
-	note("k");
+	co_note("k");
 }
 
 static void
 a_timeout_leaves_the_future_or_cancels_it(void)
 {
-	run(with_timeouts, NULL);
-	CU_ASSERT_STRING_EQUAL(trace, "k");
+	co_run(with_timeouts, NULL);
+	CU_ASSERT_STRING_EQUAL(co_trace, "k");
 }
 
-/* --- pins ------------------------------------------------------------------------- */
+/* --- pins ----------------------------------------------------------------------- */
 
 struct pinned {
 	struct spout_future future;
@@ -311,7 +252,7 @@ pinned_done(void *arg)
 	struct pinned *pinned = arg;
 	struct spout_scope *scope = pinned->scope;
 
-	note("j");
+	co_note("j");
 	spout__future_complete(&pinned->future, 0, NULL, NULL);
 	spout__scope_unpin(scope);
 }
@@ -320,8 +261,8 @@ pinned_done(void *arg)
 static void
 pinned_asked(struct spout_future *future)
 {
-	note("q");
-	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(loop, 3, pinned_done,
+	co_note("q");
+	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(co_loop, 3, pinned_done,
 	    spout__container_of(future, struct pinned, future)));
 }
 
@@ -331,7 +272,7 @@ starts_a_job_and_fails(void *arg)
 	struct pinned pinned = { .scope = spout_scope_current() };
 
 	(void)arg;
-	spout_defer(note, "d");
+	spout_defer(co_note, "d");
 	spout__future_init(&pinned.future, pinned.scope, pinned_asked);
 	spout__scope_pin(pinned.scope);
 	spout_sleep(2);
@@ -341,17 +282,17 @@ starts_a_job_and_fails(void *arg)
 static void
 cleanups_wait_until_running_jobs_have_returned(void)
 {
-	run(starts_a_job_and_fails, NULL);
-	CU_ASSERT_STRING_EQUAL(trace, "qjd");
-	CU_ASSERT_EQUAL(last.error, -EIO);
+	co_run(starts_a_job_and_fails, NULL);
+	CU_ASSERT_STRING_EQUAL(co_trace, "qjd");
+	CU_ASSERT_EQUAL(co_outcome.error, -EIO);
 }
 
 static void
 explicit_done(struct spout_scope *scope)
 {
 	(void)scope;
-	note("e");
-	spout_loop_stop(loop);
+	co_note("e");
+	spout_loop_stop(co_loop);
 }
 
 static void
@@ -360,22 +301,22 @@ an_explicit_scope_ends_when_its_pins_are_gone(void)
 	struct spout_scope scope;
 	struct pinned pinned = { .scope = &scope };
 
-	loop = spout_loop_new();
-	memset(trace, 0, sizeof(trace));
-	spout__scope_init(&scope, loop, 1 << 20);
-	CU_ASSERT_EQUAL(spout_defer_in(&scope, note, "d"), 0);
+	co_loop = spout_loop_new();
+	memset(co_trace, 0, sizeof(co_trace));
+	spout__scope_init(&scope, co_loop, 1 << 20);
+	CU_ASSERT_EQUAL(spout_defer_in(&scope, co_note, "d"), 0);
 	CU_ASSERT_PTR_NOT_NULL(spout_strdup_in(&scope, "text"));
 	spout__future_init(&pinned.future, &scope, pinned_asked);
 	spout__scope_pin(&scope);
 	spout__scope_end(&scope, explicit_done);
-	CU_ASSERT_STRING_EQUAL(trace, "q");
-	CU_ASSERT_EQUAL(spout_loop_run(loop), 0);
-	CU_ASSERT_STRING_EQUAL(trace, "qjde");
-	spout_loop_free(loop);
+	CU_ASSERT_STRING_EQUAL(co_trace, "q");
+	CU_ASSERT_EQUAL(spout_loop_run(co_loop), 0);
+	CU_ASSERT_STRING_EQUAL(co_trace, "qjde");
+	spout_loop_free(co_loop);
 	spout__arena_trim();
 }
 
-/* --- tasks ------------------------------------------------------------------------ */
+/* --- tasks ---------------------------------------------------------------------- */
 
 static void
 task(void *arg)
@@ -383,7 +324,7 @@ task(void *arg)
 	char letter = *(char *)arg;
 
 	spout_sleep(3);
-	note(&letter);
+	co_note(&letter);
 }
 
 static void
@@ -401,8 +342,8 @@ spawns(void *arg)
 static void
 tasks_run_on_copies_after_the_one_that_started_them(void)
 {
-	run(spawns, NULL);
-	CU_ASSERT_STRING_EQUAL(trace, "pq");
+	co_run(spawns, NULL);
+	CU_ASSERT_STRING_EQUAL(co_trace, "pq");
 }
 
 static void
@@ -410,7 +351,7 @@ round_of_work(void *arg)
 {
 	int *n = arg;
 
-	spout_defer(note, "d");
+	spout_defer(co_note, "d");
 	spout_alloc(50000);
 	spout_sleep(1);
 	if (++*n == 3)
@@ -424,41 +365,41 @@ rounds(void *arg)
 
 	(void)arg;
 	spout_scope_run(round_of_work, &n);
-	note("1");
+	co_note("1");
 	CU_ASSERT_EQUAL(spout_try_scope_run(round_of_work, &n), 0);
-	note("2");
+	co_note("2");
 	CU_ASSERT_EQUAL(spout_try_scope_run(round_of_work, &n), -EIO);
 	CU_ASSERT_STRING_EQUAL(spout_error(), "round 3");
 	n = 2;
 	spout_scope_run(round_of_work, &n);
-	note("x");
+	co_note("x");
 }
 
 static void
 a_child_scope_ends_with_its_round(void)
 {
-	run(rounds, NULL);
-	CU_ASSERT_STRING_EQUAL(trace, "d1d2dd");
-	CU_ASSERT_EQUAL(last.error, -EIO);
+	co_run(rounds, NULL);
+	CU_ASSERT_STRING_EQUAL(co_trace, "d1d2dd");
+	CU_ASSERT_EQUAL(co_outcome.error, -EIO);
 }
 
 static void
 waits_in_child(void *arg)
 {
-	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(loop, 3, cancel_main, NULL));
-	spout_defer(note, "p");
+	CU_ASSERT_PTR_NOT_NULL(spout_loop_call_later(co_loop, 3, cancel_main, NULL));
+	spout_defer(co_note, "p");
 	spout_scope_run(wait_for_ever, arg);
 }
 
 static void
 cancelling_a_parent_ends_its_child_first(void)
 {
-	run(waits_in_child, NULL);
-	CU_ASSERT_STRING_EQUAL(trace, "dp");
-	CU_ASSERT_EQUAL(last.error, -ECANCELED);
+	co_run(waits_in_child, NULL);
+	CU_ASSERT_STRING_EQUAL(co_trace, "dp");
+	CU_ASSERT_EQUAL(co_outcome.error, -ECANCELED);
 }
 
-/* --- many, deep, wrong ------------------------------------------------------------ */
+/* --- many, deep, wrong ---------------------------------------------------------- */
 
 static int awake;
 
@@ -485,7 +426,7 @@ thousands_of_coroutines_wait_at_once(void)
 	int n = SPOUT__SANITIZED ? 1000 : 20000;
 
 	awake = 0;
-	run(starts_many, &n);
+	co_run(starts_many, &n);
 	CU_ASSERT_EQUAL(awake, n);
 }
 
@@ -496,7 +437,7 @@ yields(void *arg)
 	int i;
 
 	for (i = 0; i < 3; i++) {
-		note(letter);
+		co_note(letter);
 		spout_yield();
 	}
 }
@@ -512,8 +453,8 @@ two_yield(void *arg)
 static void
 yielding_lets_the_others_run(void)
 {
-	run(two_yield, NULL);
-	CU_ASSERT_STRING_EQUAL(trace, "ABABAB");
+	co_run(two_yield, NULL);
+	CU_ASSERT_STRING_EQUAL(co_trace, "ABABAB");
 }
 
 static int
@@ -535,7 +476,7 @@ overflows(void *arg)
 static void
 run_overflow(void)
 {
-	run(overflows, NULL);
+	co_run(overflows, NULL);
 }
 
 static void
@@ -580,7 +521,7 @@ defers_a_wait(void *arg)
 static void
 run_defers_a_wait(void)
 {
-	run(defers_a_wait, NULL);
+	co_run(defers_a_wait, NULL);
 }
 
 static void
@@ -610,7 +551,7 @@ registers_survive_a_switch(void)
 
 	for (i = 0; i < 10; i++)
 		expected *= 1.25;
-	run(keeps_doubles_across_waits, &x);
+	co_run(keeps_doubles_across_waits, &x);
 	CU_ASSERT_EQUAL(x, expected);
 }
 

@@ -78,7 +78,7 @@ leaving(void *arg)
 static void
 run_leaves_with_the_error_of_the_job(void)
 {
-	struct ending ending = run_test(leaving);
+	struct spout_test_result ending = run_test(leaving);
 
 	CU_ASSERT_EQUAL(ending.error, -EIO);
 	CU_ASSERT_STRING_EQUAL(ending.reason, "job fail_io: Input/output error");

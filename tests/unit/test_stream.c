@@ -459,17 +459,7 @@ a_descriptor_that_is_no_stream_is_refused_and_closed(void)
 	CU_ASSERT_EQUAL(co_outcome.error, -EBADF);
 }
 
-/* --- each wait cancelled in turn -------------------------------------------------- */
-
-static unsigned waits, cancel_at;
-
-static void
-cancel_here(struct spout_coroutine *co, const char *what)
-{
-	(void)what;
-	if (co == co_main && ++waits == cancel_at)
-		spout__coroutine_cancel(co, -ECANCELED, "swept");
-}
+/* --- each wait cancelled in turn ------------------------------------------------ */
 
 static void
 co_sweep(void *arg)
@@ -477,6 +467,8 @@ co_sweep(void *arg)
 	struct spout_stream *stream = open_pair();
 	char *much = spout_alloc(1 << 20);
 
+	(void)arg;
+	co_loop = spout_loop_current();
 	spout_defer(far_close, NULL);
 	memset(much, 0, 1 << 20);
 	co_later(1, far_send_later, "one");
@@ -486,22 +478,12 @@ co_sweep(void *arg)
 	spout_stream_set_timeout(stream, 5);
 	CU_ASSERT_TRUE(spout_try_stream_write(stream, much, 1 << 20) < 0);
 	CU_ASSERT_TRUE(spout_try_stream_flush(stream) < 0);
-	*(bool *)arg = true;
 }
 
 static void
 cancelling_at_each_wait_leaks_nothing(void)
 {
-	bool whole = false;
-
-	spout__on_wait = cancel_here;
-	for (cancel_at = 1; !whole && cancel_at < 100; cancel_at++) {
-		waits = 0;
-		co_run(co_sweep, &whole);
-		CU_ASSERT_EQUAL(co_outcome.error, whole ? 0 : -ECANCELED);
-	}
-	spout__on_wait = NULL;
-	CU_ASSERT_TRUE(whole && cancel_at > 4);
+	SPOUT_TEST_SWEEP(co_sweep, NULL, .run.no_threads = true);
 }
 
 static const struct unit_test tests[] = {

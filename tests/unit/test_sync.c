@@ -28,7 +28,7 @@ static struct spout_event *event;
 static struct spout_condition *condition;
 static struct spout_queue *queue;
 
-/* --- ten thousand on one semaphore and one queue ---------------------------------- */
+/* --- ten thousand on one semaphore and one queue -------------------------------- */
 
 enum { UNITS = 100, TURNS = 4, CONSUMERS = 8, ROUNDS = 10 };
 
@@ -161,7 +161,7 @@ ten_thousand_on_a_semaphore_and_a_queue_are_served_fairly(void)
 	free(turns);
 }
 
-/* --- every wait cancelled in turn ------------------------------------------------- */
+/* --- every wait cancelled in turn ----------------------------------------------- */
 
 /*
  * Producers and consumers that hand malloc'ed items over with locks around. Whoever owns
@@ -170,12 +170,8 @@ ten_thousand_on_a_semaphore_and_a_queue_are_served_fairly(void)
  * double free for AddressSanitizer and valgrind, and for the count here.
  */
 
-enum how { IN_THE_WAIT, SOON, WHEN_WOKEN, N_HOW };
-
-static unsigned long waits, cancel_at;
-static enum how how;
 static int items_alive;
-static struct spout_coroutine *to_cancel;
+static bool touched; /* a wait of this round may be cancelled */
 
 static void
 item_free(void *item)
@@ -277,7 +273,7 @@ sweep_scenario(void *arg)
 	CU_ASSERT_TRUE(r == 0 || r == -ETIMEDOUT);
 	spout_event_set(event);
 	/* Who was cancelled leaves work undone. */
-	r = spout_try_queue_join(queue, cancel_at > 0 ? 5 : SPOUT_FOREVER);
+	r = spout_try_queue_join(queue, touched ? 5 : SPOUT_FOREVER);
 	CU_ASSERT_TRUE(r == 0 || r == -ETIMEDOUT);
 }
 
@@ -293,49 +289,9 @@ sweep_check(void *arg)
 }
 
 static void
-cancel_it(void *arg)
+sweep_before(void *arg)
 {
 	(void)arg;
-	co_cancel(to_cancel);
-}
-
-static void
-soon(spout_fn fn)
-{
-	CU_ASSERT_EQUAL_FATAL(spout_loop_add_callback(co_loop, fn, NULL), 0);
-}
-
-static void
-cancel_when_woken(void *arg)
-{
-	(void)arg;
-	/* Resumed already, or gone: then it was too early for this wait. */
-	if (to_cancel->state == SPOUT__CO_WAITING && to_cancel->waker != NULL &&
-	    !to_cancel->waker->woken)
-		soon(cancel_when_woken);
-	else
-		co_cancel(to_cancel);
-}
-
-static void
-on_wait(struct spout_coroutine *co, const char *what)
-{
-	(void)what;
-	if (++waits != cancel_at)
-		return;
-	to_cancel = co;
-	if (how == IN_THE_WAIT)
-		co_cancel(co);
-	else
-		soon(how == SOON ? cancel_it : cancel_when_woken);
-}
-
-/* How many waits the scenario has when the n-th is cancelled. */
-static unsigned long
-sweep_once(unsigned long n)
-{
-	waits = 0;
-	cancel_at = n;
 	items_alive = 0;
 	semaphore = spout_semaphore_new_in(NULL, 2, 2);
 	mutex = spout_mutex_new_in(NULL);
@@ -343,10 +299,13 @@ sweep_once(unsigned long n)
 	condition = spout_condition_new_in(NULL);
 	queue = spout_queue_new_in(
 	    NULL, .capacity = 2, .item_bytes = sizeof(void *), .on_drop = item_dropped);
-	spout__on_wait = on_wait;
-	co_run(sweep_scenario, NULL);
-	spout__on_wait = NULL;
-	n = waits;
+}
+
+static void
+sweep_after(void *arg, const struct spout_test_result *result)
+{
+	(void)arg;
+	(void)result;
 	co_run(sweep_check, NULL);
 	spout_queue_free(queue);
 	spout_condition_free(condition);
@@ -354,22 +313,20 @@ sweep_once(unsigned long n)
 	spout_mutex_free(mutex);
 	spout_semaphore_free(semaphore);
 	CU_ASSERT_EQUAL(items_alive, 0);
-	return n;
+	touched = true; /* the first round is not */
 }
 
 static void
 every_wait_can_be_cancelled_without_losing_anything(void)
 {
-	unsigned long n, step = 1;
+	unsigned step = 1;
 
-	printf("[%lu waits] ", sweep_once(0));
-	CU_ASSERT_EQUAL(co_outcome.error, 0);
 	while (unit_scaled(64) * step < 64)
 		step++;
 	co_log_begin(); /* cancelled waits of a joined group are failures of tasks */
-	for (how = IN_THE_WAIT; how < N_HOW; how++)
-		for (n = 1; sweep_once(n) >= n; n += step)
-			CU_ASSERT_TRUE_FATAL(n < 100000);
+	touched = false;
+	SPOUT_TEST_SWEEP(sweep_scenario, NULL, .run.no_threads = true, .step = step,
+	    .before = sweep_before, .after = sweep_after);
 	(void)co_log_end();
 }
 

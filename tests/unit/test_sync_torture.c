@@ -13,42 +13,21 @@
 
 #include <spout/locks.h>
 #include <spout/queue.h>
+#include <spout/testing.h>
 
 #include "async/async.h"
 
-static struct spout_loop *loop;
 static unsigned done; /* steps of the scenario that were taken */
 
-static void
-stop(void *arg)
-{
-	(void)arg;
-	spout_loop_stop(loop);
-}
-
-/* Run fn in a coroutine on a loop of its own; false if that could not be. */
+/* Run fn in a coroutine; false if that could not be, or it failed. */
 static bool
 run_coroutine(spout_fn fn)
 {
-	struct spout_coroutine *co;
-
 	done = 0;
-	loop = spout_loop_new();
-	if (loop == NULL)
-		return false;
-	co = spout__coroutine_new(loop);
-	if (co != NULL) {
-		spout__coroutine_start(co,
-		    &(struct spout__coroutine_options){
-			.fn = fn, .on_gone = stop, .where = "torture" });
-		CU_ASSERT_EQUAL(spout_loop_run(loop), 0);
-		CU_ASSERT_EQUAL(spout__coroutines_alive(loop), 0);
-	}
-	spout_loop_free(loop);
-	return co != NULL;
+	return spout_test_run(fn, NULL, .no_threads = true).error == 0;
 }
 
-/* --- combinators ------------------------------------------------------------------ */
+/* --- combinators ---------------------------------------------------------------- */
 
 static const struct spout_local value = { .name = "value" };
 
@@ -99,7 +78,7 @@ run_combinators(void)
 	return run_coroutine(combines) && done == 304;
 }
 
-/* --- locks and queues ------------------------------------------------------------- */
+/* --- locks and queues ----------------------------------------------------------- */
 
 struct shared {
 	struct spout_mutex *mutex;
@@ -232,7 +211,7 @@ run_own(void)
 	return run_coroutine(use_own) && done == 2;
 }
 
-/* ---------------------------------------------------------------------------------- */
+/* -------------------------------------------------------------------------------- */
 
 static void
 combinators_end_well_whichever_allocation_fails(void)

@@ -4,7 +4,6 @@
 
 #include "unit.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -21,20 +20,7 @@
 
 #include <CUnit/Basic.h>
 
-/* Entries of a directory of /proc/self: open descriptors, threads. */
-static unsigned
-count_entries(const char *path)
-{
-	DIR *dir = opendir(path);
-	unsigned n = 0;
-
-	if (dir == NULL)
-		return 0;
-	while (readdir(dir) != NULL)
-		n++;
-	closedir(dir);
-	return n;
-}
+#include <spout/testing.h>
 
 static bool
 selected(int argc, char **argv, const char *name)
@@ -49,28 +35,7 @@ selected(int argc, char **argv, const char *name)
 
 #define TASK_PATH 64
 
-static unsigned fds_before, threads_before, children_before;
-
-/* Our child processes that have not ended. */
-static unsigned
-count_children(void)
-{
-	char path[TASK_PATH];
-	unsigned n = 0;
-	FILE *file;
-	int pid;
-
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-	file = fopen(path, "re");
-	if (file == NULL)
-		return 0;
-	while (fscanf(file, "%d", &pid) == 1)
-		n++;
-	fclose(file);
-	return n;
-}
+static struct spout_test_mark before;
 
 static void *
 note_tid(void *arg)
@@ -90,52 +55,33 @@ remember(void)
 		pthread_join(thread, NULL);
 	while (access(task, F_OK) == 0) /* the kernel lists it for a moment longer */
 		poll(NULL, 0, 1);
-	fds_before = count_entries("/proc/self/fd");
-	threads_before = count_entries("/proc/self/task");
-	children_before = count_children();
+	spout_test_mark(&before);
 	return 0;
 }
 
-/* What each open descriptor is, for the log. */
+/* Children that were killed may take a moment to die. */
 static void
-print_descriptors(void)
+reap(void)
 {
-	char path[64], what[256];
-	ssize_t n;
-	int fd;
+	struct spout_test_mark now;
+	unsigned tries = 0;
 
-	for (fd = 0; fd < 1024; fd++) {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		n = readlink(path, what, sizeof(what));
-		if (n > 0)
-			fprintf(stderr, "%d is %.*s\n", fd, (int)n, what);
-	}
+	do {
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+		spout_test_mark(&now);
+	} while (now.children > before.children && tries++ < 1000 &&
+	    poll(NULL, 0, 10) == 0);
 }
 
 static void
 leaves_no_descriptor_thread_or_process_behind(void)
 {
-	unsigned fds = count_entries("/proc/self/fd");
-	unsigned threads, children, tries = 0;
+	const char *left;
 
-	/* What was joined or killed may be listed for a moment longer. */
-	for (;;) {
-		threads = count_entries("/proc/self/task");
-		children = count_children();
-		if ((threads <= threads_before && children <= children_before) ||
-		    tries++ == 1000)
-			break;
-		poll(NULL, 0, 10);
-	}
-	if (fds != fds_before || threads != threads_before || children > children_before)
-		fprintf(stderr,
-		    "descriptors %u -> %u, threads %u -> %u, processes %u -> %u\n",
-		    fds_before, fds, threads_before, threads, children_before, children);
-	if (fds != fds_before)
-		print_descriptors();
-	CU_ASSERT_EQUAL(fds, fds_before);
-	CU_ASSERT_EQUAL(threads, threads_before);
-	CU_ASSERT(children <= children_before);
+	reap();
+	left = spout_test_leftovers(&before);
+	SPOUT_TEST_CHECK(left == NULL, left != NULL ? left : "nothing");
 }
 
 /* How much slower than usual this run is. */
@@ -208,7 +154,7 @@ unit_assert_aborts(void (*fn)(void), const char *words)
 	CU_ASSERT_PTR_NOT_NULL(strstr(said, words));
 }
 
-/* --- a program that hangs ---------------------------------------------------------- */
+/* --- a program that hangs ------------------------------------------------------- */
 
 /* Less than the limits of tests/run, which cannot tell the test. */
 #define LIMIT_SECONDS 240
