@@ -138,7 +138,8 @@ static const struct spout_route routes[] = { SPOUT_GET("/metrics", metrics_get),
 	SPOUT_END };
 
 static int
-admin_open(struct spout__admin *admin, struct spout_loop *loop, int fd)
+admin_open(
+    struct spout__admin *admin, struct spout_loop *loop, int fd, struct spout_tls *tls)
 {
 	struct spout__web_options web_options = { .access_log_fd = -1 };
 	struct spout__http_options http_options;
@@ -153,11 +154,12 @@ admin_open(struct spout__admin *admin, struct spout_loop *loop, int fd)
 	admin->server = spout__http_server_new(loop, &http_options, &delegate);
 	if (admin->server == NULL)
 		return -ENOMEM;
-	return spout__http_server_listen(admin->server, fd, true, NULL, NULL);
+	return spout__http_server_listen(admin->server, fd, tls, true, NULL, NULL);
 }
 
 struct spout__admin *
-spout__admin_new(struct spout_loop *loop, const struct spout__worker *worker, int fd)
+spout__admin_new(struct spout_loop *loop, const struct spout__worker *worker, int fd,
+    struct spout_tls *tls)
 {
 	struct spout__admin *admin = calloc(1, sizeof(*admin));
 	int error;
@@ -168,7 +170,7 @@ spout__admin_new(struct spout_loop *loop, const struct spout__worker *worker, in
 	admin->app = (struct spout_app){
 		.name = "admin", .routes = routes, .data = worker->board
 	};
-	error = admin_open(admin, loop, fd);
+	error = admin_open(admin, loop, fd, tls);
 	if (error) {
 		spout__admin_free(admin);
 		errno = -error;

@@ -14,9 +14,10 @@
 
 struct spout__admin;
 
-/** Serve on `fd` (borrowed). Returns owned, or NULL with errno. */
-struct spout__admin *spout__admin_new(
-    struct spout_loop *loop, const struct spout__worker *worker, int fd);
+/** Serve on `fd` (borrowed), over TLS unless `tls` is NULL. Returns owned, or NULL with
+ * errno. */
+struct spout__admin *spout__admin_new(struct spout_loop *loop,
+    const struct spout__worker *worker, int fd, struct spout_tls *tls);
 /** Its web layer, for readiness. */
 struct spout__web *spout__admin_web(struct spout__admin *admin);
 /** Close its connections, free it. NULL is fine. */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "app/program.h"
+#include "app/tls_settings.h"
 #include "app/worker.h"
 #include "base/log.h"
 #include "supervisor/supervisor.h"
@@ -155,6 +156,17 @@ prepare_app(void)
 	return 0;
 }
 
+/* Read while we may: workers perhaps become somebody else. */
+static int
+load_certificates(void)
+{
+	char why[SPOUT__WHY];
+
+	if (spout__tls_settings_load(&program.settings, &program.tls, why) != 0)
+		return complain(EXIT_USAGE, "TLS: %s", why);
+	return 0;
+}
+
 static int
 open_access_log(void)
 {
@@ -191,28 +203,51 @@ open_patiently(struct spout__listeners *listeners, const struct spout__listen_sp
 	return rc;
 }
 
+/* One address to listen on, the n-th. */
+static struct spout__listen_spec
+listen_spec(const char *text, unsigned n, char bare[SPOUT__LISTEN_TEXT])
+{
+	struct spout__listen_spec spec = { .text = bare };
+	bool tls = spout__listen_split(text, bare);
+
+	if (tls)
+		program.over_tls |= (uint64_t)1 << n;
+	spec.mode = (enum spout__listen_mode)program.settings.listen_mode;
+	spec.announce = tls ? "listening on https://" : "listening on http://";
+	return spec;
+}
+
+static struct spout__listen_spec
+admin_spec(const char *text, unsigned n, char bare[SPOUT__LISTEN_TEXT])
+{
+	struct spout__listen_spec spec = listen_spec(text, n, bare);
+	bool tls = program.over_tls >> n & 1;
+
+	program.admin_listener = (int)n;
+	spec.mode = SPOUT__LISTEN_SHARED;
+	spec.unix_mode = 0660;
+	spec.announce = tls ? "admin listening on https://"
+			    : "admin listening on http://";
+	spec.to_the_end = true;
+	return spec;
+}
+
 static int
 open_listeners(struct spout__listeners *listeners)
 {
 	const struct spout__settings *s = &program.settings;
 	struct spout__listen_spec specs[SPOUT__LISTENS_MAX + 1] = { 0 };
-	char why[SPOUT__WHY];
+	char bare[SPOUT__LISTENS_MAX + 1][SPOUT__LISTEN_TEXT], why[SPOUT__WHY];
 	unsigned n = 0;
 
 	/* The default address is for a program that got no other, from systemd either. */
 	if (given("listen") || spout__listeners_inherited() == 0) {
-		for (; n < s->n_listens; n++) {
-			specs[n].text = s->listens[n];
-			specs[n].mode = (enum spout__listen_mode)s->listen_mode;
-		}
+		for (; n < s->n_listens; n++)
+			specs[n] = listen_spec(s->listens[n], n, bare[n]);
 	}
 	if (s->admin) {
-		program.admin_listener = (int)n;
-		specs[n++] = (struct spout__listen_spec){ .text = s->admin,
-			.mode = SPOUT__LISTEN_SHARED,
-			.unix_mode = 0660,
-			.announce = "admin listening on http://",
-			.to_the_end = true };
+		specs[n] = admin_spec(s->admin, n, bare[n]);
+		n++;
 	}
 	if (open_patiently(listeners, specs, n, why) != 0)
 		return complain(1, "%s", why);
@@ -282,7 +317,9 @@ obey(void)
 	    (program.settings.print_config && !program.settings.check))
 		return 0;
 	configure_log();
-	status = prepare_app();
+	status = load_certificates();
+	if (status == 0)
+		status = prepare_app();
 	if (program.settings.check)
 		return status ? EXIT_USAGE : 0;
 	return status ? status : run();
@@ -304,6 +341,8 @@ spout_main_with(int argc, char **argv, struct spout_app *app, size_t app_size)
 	status = read_options(argc, argv);
 	if (status == 0)
 		status = obey();
+	spout_tls_free(program.tls);
+	program.tls = NULL;
 	spout__options_release(&program.options);
 	return status;
 }

@@ -14,5 +14,6 @@ lib_libspout_all_la_SOURCES += \
 	%D%/rows_json.c %D%/rows_json.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/stop.c \
+	%D%/tls_settings.c %D%/tls_settings.h \
 	%D%/worker.c %D%/worker.h
 spoutinclude_HEADERS += lib/include/spout/app.h lib/include/spout/option.h

@@ -15,9 +15,20 @@ struct spout__program {
 	struct spout_app app; /* a copy, as large as this library knows it */
 	struct spout__settings settings;
 	struct spout__options options;
-	int admin_listener; /* index among the worker's listeners; -1: none */
-	int access_log_fd;  /* -1: none */
+	int admin_listener;    /* index among the worker's listeners; -1: none */
+	int access_log_fd;     /* -1: none */
+	struct spout_tls *tls; /* of the listeners in `over_tls`; NULL: none */
+	uint64_t over_tls;     /* bit i: the worker's listener i */
 };
+
+_Static_assert(SPOUT__LISTENS_MAX < 64, "over_tls has a bit for each listener");
+
+/** The context of the worker's listener `i`; NULL: it serves in the clear. */
+static inline struct spout_tls *
+spout__program_tls(const struct spout__program *program, unsigned i)
+{
+	return i < 64 && (program->over_tls >> i & 1) ? program->tls : NULL;
+}
 
 /** Told to the supervisor beyond --drain-timeout, for what comes after the last request.
  */

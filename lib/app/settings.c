@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/tls_settings.h"
 #include "base/cpus.h"
 #include "pg/pg.h"
 
@@ -19,16 +20,15 @@ static int
 address_check(const char *text, char *why)
 {
 	struct spout__listen_address address;
-	char reason[SPOUT__WHY], *at;
+	char reason[SPOUT__WHY], bare[SPOUT__LISTEN_TEXT], *at;
 
-	if (strncmp(text, "unix:", 5) != 0 && strchr(text, ',') != NULL) {
-		snprintf(why, SPOUT_OPTION_WHY_SIZE,
-		    strcmp(strchr(text, ','), ",tls") == 0
-			? "asks for TLS, which needs a proxy in this version"
-			: "has something unknown after the comma");
+	spout__listen_split(text, bare);
+	if (strncmp(bare, "unix:", 5) != 0 && strchr(bare, ',') != NULL) {
+		snprintf(
+		    why, SPOUT_OPTION_WHY_SIZE, "has something unknown after the comma");
 		return -EINVAL;
 	}
-	if (spout__listen_parse(text, &address, reason) == 0)
+	if (spout__listen_parse(bare, &address, reason) == 0)
 		return 0;
 	at = strstr(reason, "': "); /* it quotes the text first, as our caller does */
 	snprintf(
@@ -225,6 +225,9 @@ spout__settings_check(struct spout__settings *s, struct spout__options *options)
 		return fail_at(options, "database", s->database, why);
 	if (s->user && user_check(s, why) != 0)
 		return fail_at(options, "user", s->user, why);
+	none_if_empty(&s->tls_client_ca);
+	if (spout__tls_settings_check(s, options) != 0)
+		return -EINVAL;
 	resolve_auto(s);
 	return check_ports(s, options);
 }
@@ -233,17 +236,35 @@ int
 spout__settings_add(struct spout__settings *s, struct spout__options *options)
 {
 	const struct spout_option rows[] = {
-		{ "listen", SPOUT_OPTION_OTHER, s, "127.0.0.1:8888", "ADDR:PORT",
-		    "Serve on this address, or unix:PATH. May be given several times",
+		{ "listen", SPOUT_OPTION_OTHER, s, "127.0.0.1:8888", "ADDR:PORT[,tls]",
+		    "Serve on this address, or unix:PATH; over TLS with ,tls behind it. "
+		    "May be given several times",
 		    .group = "Listening:", .repeat = true, .parse = parse_listen },
 		{ "listen-mode", SPOUT_OPTION_CHOICE, &s->listen_mode, "reuseport",
 		    "MODE",
 		    "reuseport: a socket per worker; shared: one for all; "
 		    "ports: worker k serves PORT+k",
 		    .choices = "reuseport|shared|ports" },
-		{ "admin", SPOUT_OPTION_OTHER, &s->admin, NULL, "ADDR:PORT",
+		{ "admin", SPOUT_OPTION_OTHER, &s->admin, NULL, "ADDR:PORT[,tls]",
 		    "Serve /metrics, /healthz and /readyz on this address",
 		    .parse = parse_admin },
+		{ "tls-cert", SPOUT_OPTION_OTHER, s, NULL, "FILE",
+		    "Certificate and its chain, PEM, for addresses with ,tls. May be "
+		    "given several times: the client's name (SNI) chooses",
+		    .group = "TLS:", .repeat = true, .parse = spout__tls_parse_cert },
+		{ "tls-key", SPOUT_OPTION_OTHER, s, NULL, "FILE",
+		    "Its key, in the same order; none if the certificates' files hold "
+		    "them",
+		    .repeat = true, .parse = spout__tls_parse_key },
+		{ "tls-client-ca", SPOUT_OPTION_TEXT, &s->tls_client_ca, NULL, "FILE",
+		    .help =
+			"Ask clients for certificates that these authorities signed" },
+		{ "tls-client", SPOUT_OPTION_CHOICE, &s->tls_client, "required",
+		    "WHETHER",
+		    "With --tls-client-ca: clients without one are refused, or not",
+		    .choices = "required|optional" },
+		{ "tls-min-version", SPOUT_OPTION_CHOICE, &s->tls_min_version, "1.2",
+		    "VERSION", "Oldest version of TLS", .choices = "1.2|1.3" },
 		{ "processes", SPOUT_OPTION_OTHER, &s->processes, "auto", "N|auto",
 		    "Worker processes; auto: one per CPU",
 		    .group = "Processes and threads:", .parse = parse_processes },

@@ -9,18 +9,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <spout/tls.h>
+
 #include "app/options.h"
 #include "supervisor/identity.h"
 #include "supervisor/listeners.h"
 
 #define SPOUT__LISTENS_MAX 32
-#define SPOUT__SETTINGS_ROWS 32
+#define SPOUT__TLS_FILES_MAX SPOUT_TLS_CERTIFICATES_MAX
+#define SPOUT__SETTINGS_ROWS 40
 
 struct spout__settings {
-	const char *listens[SPOUT__LISTENS_MAX];
+	const char *listens[SPOUT__LISTENS_MAX]; /* as given, maybe with ",tls" */
 	unsigned n_listens;
 	unsigned listen_mode; /* enum spout__listen_mode */
 	const char *admin;    /* address, or NULL */
+	const char *tls_certs[SPOUT__TLS_FILES_MAX], *tls_keys[SPOUT__TLS_FILES_MAX];
+	unsigned n_tls_certs, n_tls_keys;
+	const char *tls_client_ca; /* file, or NULL: clients show no certificate */
+	unsigned tls_client;       /* with one: 0 required, 1 optional */
+	unsigned tls_min_version;  /* enum spout_tls_version */
 	unsigned processes;
 	unsigned threads_min, threads_max; /* the blocking pool */
 	unsigned cpu_threads;

@@ -14,11 +14,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "executor/executor.h"
+#include "net/tls.h"
 #include "net/process.h"
 #include "pg/pg.h"
 
 #define HEARTBEAT_MS 250
 #define ALIVE_MS (4 * HEARTBEAT_MS)
+#define CERTIFICATES_MS 10000
 #define LAG_WINDOW_BEATS 4 /* the lag gauge holds the longest turn of one second */
 
 static const struct spout__life *running;
@@ -42,6 +44,24 @@ boot_failed(struct spout__life *life, const char *what, int error)
 	spout__worker_boot_failed(life->worker, "%s: %s", what, strerror(-error));
 	life->failed_start = true;
 	return error;
+}
+
+/*
+ * Look whether the files of the certificates have changed. A worker that may not read
+ * them, having become somebody else, keeps those that it was born with.
+ */
+static void
+refresh_certificates(void *arg)
+{
+	struct spout__life *life = arg;
+	char why[SPOUT__WHY];
+	int r = spout__tls_refresh(life->program->tls, why);
+
+	if (r > 0)
+		spout_info("TLS: the certificates were read again");
+	else if (r < 0)
+		spout_warning(
+		    "TLS: the old certificates stay, the new ones do not work: %s", why);
 }
 
 static void
@@ -154,9 +174,23 @@ open_admin(struct spout__life *life)
 	if (index < 0)
 		return 0;
 	life->admin = spout__admin_new(life->loop, worker,
-	    spout__listener_fd(&worker->listeners->items[index], worker->slot));
+	    spout__listener_fd(&worker->listeners->items[index], worker->slot),
+	    spout__program_tls(life->program, (unsigned)index));
 	return life->admin ? 0
 			   : boot_failed(life, "cannot serve the admin address", -errno);
+}
+
+static int
+open_certificates(struct spout__life *life)
+{
+	if (life->program->tls == NULL)
+		return 0;
+	refresh_certificates(life); /* the supervisor has read them long ago, perhaps */
+	life->certificates = spout_periodic_start(
+	    life->loop, CERTIFICATES_MS, 0, refresh_certificates, life);
+	return life->certificates
+	    ? 0
+	    : boot_failed(life, "cannot watch the certificates", -errno);
 }
 
 static int
@@ -214,7 +248,8 @@ listen_all(struct spout__life *life)
 		if ((int)i == life->program->admin_listener)
 			continue;
 		error = spout__http_server_listen(life->server,
-		    spout__listener_fd(&listeners->items[i], life->worker->slot), shared,
+		    spout__listener_fd(&listeners->items[i], life->worker->slot),
+		    spout__program_tls(life->program, i), shared,
 		    shared ? has_few_connections : NULL, life);
 		if (error)
 			return boot_failed(life, "cannot accept connections", error);
@@ -285,6 +320,7 @@ build(struct spout__life *life)
 	static int (*const steps[])(struct spout__life *) = {
 		open_pools,
 		open_web,
+		open_certificates,
 		open_server,
 		open_admin,
 		open_watches,
@@ -311,6 +347,8 @@ close_parts(struct spout__life *life)
 	spout__timer_stop(&life->poll);
 	if (life->heartbeat)
 		spout_periodic_stop(life->heartbeat);
+	if (life->certificates)
+		spout_periodic_stop(life->certificates);
 	if (life->control)
 		spout_loop_remove_handler(life->control);
 	if (life->server)

@@ -39,7 +39,7 @@ struct spout__life {
 	struct spout__web *web;
 	struct spout__http_server *server;
 	struct spout__admin *admin; /* NULL: no admin listener */
-	struct spout_periodic *heartbeat;
+	struct spout_periodic *heartbeat, *certificates;
 	struct spout_fd_handler *control;
 	struct spout__periodic_tasks *periodic;
 	struct spout__hook start, stop;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/stats.h"
+#include "net/tls.h"
 
 #define MAX_REQUESTS_PER_TURN 64
 /* An unread body up to this size is read and dropped to keep the connection. */
@@ -467,7 +468,7 @@ set_peer(struct spout__http_conn *conn, const struct sockaddr *peer, socklen_t l
 
 int
 spout__conn_new(struct spout__http_server *server, int fd, const struct sockaddr *peer,
-    socklen_t peer_len)
+    socklen_t peer_len, struct spout_tls *tls)
 {
 	struct spout__http_conn *conn = calloc(1, sizeof(*conn));
 	int r;
@@ -490,5 +491,7 @@ spout__conn_new(struct spout__http_server *server, int fd, const struct sockaddr
 	server->n_conns++;
 	spout__gauge_add(SPOUT__G_CONNECTIONS_OPEN, 1);
 	spout__conn_set_state(conn, SPOUT__CONN_IDLE);
+	if (tls != NULL && spout__stream_start_tls(&conn->stream, tls, NULL, NULL) < 0)
+		spout__conn_close(conn);
 	return 0;
 }

@@ -90,6 +90,7 @@ struct spout__http_exchange {
 	/* Request body. */
 	enum spout__http_fault fault;  /* what went wrong with it */
 	bool continue_sent, body_read_began;
+	bool secure; /* came over TLS; known here when the client is gone */
 	uint64_t body_waited_ms;       /* for pieces of a streamed one */
 
 	/* Response. */
@@ -117,6 +118,7 @@ struct spout__http_listener {
 	struct spout__list link;
 	struct spout__acceptor *acceptor;
 	struct spout__http_server *server;
+	struct spout_tls *tls; /* NULL: in the clear */
 	bool (*may_accept)(void *ctx);
 	void *ctx;
 };
@@ -143,7 +145,7 @@ struct spout__http_server {
 /* --- conn.c ------------------------------------------------------------------------ */
 
 int spout__conn_new(struct spout__http_server *server, int fd,
-    const struct sockaddr *peer, socklen_t peer_len);
+    const struct sockaddr *peer, socklen_t peer_len, struct spout_tls *tls);
 /** The exchange has been answered (its head may ask to close): go on, drain or linger. */
 void spout__conn_exchange_done(struct spout__http_conn *conn, bool cut);
 /** Read more or less, as the buffer and the state allow. */

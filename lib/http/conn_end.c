@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/stats.h"
+#include "net/tls.h"
 
 /*
  * What still comes behind the last response is read and dropped for a while, and up to
@@ -57,12 +58,14 @@ spout__conn_linger(struct spout__http_conn *conn)
 	if (spout__stream_unsent(&conn->stream) > 0)
 		return; /* on_sent goes on */
 	if (conn->stream.eof || conn->close_clean) {
+		spout__stream_farewell(&conn->stream);
 		spout__conn_close(conn);
 		return;
 	}
-	if (!conn->fin_sent)
-		spout__stream_shutdown(&conn->stream);
+	if (conn->fin_sent)
+		return;
 	conn->fin_sent = true;
+	spout__stream_shutdown(&conn->stream);
 }
 
 void

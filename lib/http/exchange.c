@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/stats.h"
 #include "http/conn.h"
+#include "net/tls.h"
 
 /* --- life ------------------------------------------------------------------------- */
 
@@ -199,6 +200,7 @@ spout__exchange_drop(struct spout__http_exchange *ex)
 void
 spout__exchange_detach(struct spout__http_exchange *ex)
 {
+	ex->secure = spout__stream_secure(&ex->conn->stream);
 	ex->conn = NULL;
 	if (!spout__coroutine_started(ex->co)) {
 		spout__exchange_drop(ex);
@@ -373,6 +375,20 @@ const struct sockaddr *
 spout__http_peer(const struct spout__http_exchange *ex)
 {
 	return &ex->peer.sa;
+}
+
+bool
+spout__http_secure(const struct spout__http_exchange *ex)
+{
+	return ex->conn != NULL ? spout__stream_secure(&ex->conn->stream) : ex->secure;
+}
+
+struct spout_certificate *
+spout__http_certificate(const struct spout__http_exchange *ex)
+{
+	return ex->conn != NULL ?
+	    spout__tls_peer(&ex->conn->stream, spout__coroutine_scope(ex->co)) :
+	    NULL;
 }
 
 uint64_t

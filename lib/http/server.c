@@ -54,7 +54,7 @@ on_accept(void *ctx, int fd, const struct sockaddr *peer, socklen_t peer_len)
 {
 	struct spout__http_listener *listener = ctx;
 
-	if (spout__conn_new(listener->server, fd, peer, peer_len) < 0)
+	if (spout__conn_new(listener->server, fd, peer, peer_len, listener->tls) < 0)
 		close(fd);
 }
 
@@ -92,8 +92,8 @@ may_accept(void *ctx)
 }
 
 int
-spout__http_server_listen(struct spout__http_server *server, int fd, bool shared,
-    bool (*may_accept_fn)(void *ctx), void *ctx)
+spout__http_server_listen(struct spout__http_server *server, int fd,
+    struct spout_tls *tls, bool shared, bool (*may_accept_fn)(void *ctx), void *ctx)
 {
 	struct spout__http_listener *listener = calloc(1, sizeof(*listener));
 	struct spout__acceptor_options options = { .burst = shared ? 1 : 64,
@@ -105,6 +105,7 @@ spout__http_server_listen(struct spout__http_server *server, int fd, bool shared
 	if (listener == NULL)
 		return -ENOMEM;
 	listener->server = server;
+	listener->tls = tls;
 	listener->may_accept = may_accept_fn;
 	listener->ctx = ctx;
 	listener->acceptor = spout__acceptor_new(server->loop, fd, &options);
@@ -120,7 +121,7 @@ int
 spout__http_server_adopt(struct spout__http_server *server, int fd,
     const struct sockaddr *peer, socklen_t peer_len)
 {
-	return spout__conn_new(server, fd, peer, peer_len);
+	return spout__conn_new(server, fd, peer, peer_len, NULL);
 }
 
 /* --- draining --------------------------------------------------------------------- */

@@ -25,6 +25,8 @@
 
 struct spout__http_server;
 struct spout__http_exchange;
+struct spout_tls;
+struct spout_certificate;
 
 /** What the delegate decides when the head has been read. Defaults are filled in
  * before. */
@@ -92,12 +94,13 @@ struct spout__http_server *spout__http_server_new(struct spout_loop *loop,
     const struct spout__http_options *options,
     const struct spout__http_delegate *delegate);
 /**
- * Serve connections of a listening socket (borrowed: never closed here). A socket that is
- * `shared` by several workers is accepted from one at a time, and only while
- * may_accept(ctx) says so (NULL: always). Returns 0, -errno.
+ * Serve connections of a listening socket (borrowed: never closed here), over TLS unless
+ * `tls` is NULL (borrowed, too). A socket that is `shared` by several workers is accepted
+ * from one at a time, and only while may_accept(ctx) says so (NULL: always). Returns 0,
+ * -errno.
  */
-int spout__http_server_listen(struct spout__http_server *server, int fd, bool shared,
-    bool (*may_accept)(void *ctx), void *ctx);
+int spout__http_server_listen(struct spout__http_server *server, int fd,
+    struct spout_tls *tls, bool shared, bool (*may_accept)(void *ctx), void *ctx);
 /** Serve one connected socket; takes the descriptor. Returns 0 or -errno. */
 int spout__http_server_adopt(struct spout__http_server *server, int fd,
     const struct sockaddr *peer, socklen_t peer_len);
@@ -122,6 +125,10 @@ const struct spout__http_head *spout__http_head_of(const struct spout__http_exch
 struct spout_scope *spout__http_scope(struct spout__http_exchange *ex);
 /** Address of the client: AF_INET, AF_INET6 or AF_UNIX (family only). */
 const struct sockaddr *spout__http_peer(const struct spout__http_exchange *ex);
+/** Did it come over TLS? */
+bool spout__http_secure(const struct spout__http_exchange *ex);
+/** The certificate that the client has shown, in the exchange's scope; NULL: none. */
+struct spout_certificate *spout__http_certificate(const struct spout__http_exchange *ex);
 /** From the complete head to the end of the handler; 0 before on_finish. The histogram,
  * the counters of requests and of response classes are kept by this layer. */
 uint64_t spout__http_duration_us(const struct spout__http_exchange *ex);

@@ -36,6 +36,7 @@ struct spout__tls_loaded {
 
 struct spout_tls {
 	bool server;
+	uint64_t files_seen; /* a sum over what stat() said of the files */
 	struct spout__tls_loaded *loaded;
 	struct spout_tls_options
 	    options; /* its texts are ours; `certificates` is not used */
@@ -45,6 +46,12 @@ struct spout_tls {
 /** Make a context; 0, or -errno with one line in `ret_why`. Anywhere. */
 int spout__tls_new(const struct spout_tls_options *options, bool server,
     struct spout_tls **ret_tls, char ret_why[SPOUT__WHY]);
+/**
+ * Read the files again if any has changed: connections that come from now on get the new
+ * ones. Returns 1 when they do, 0 when nothing has changed or that cannot be seen, -errno
+ * with one line when the new ones do not work; those before stay.
+ */
+int spout__tls_refresh(struct spout_tls *tls, char ret_why[SPOUT__WHY]);
 struct spout__tls_loaded *spout__tls_loaded_ref(struct spout__tls_loaded *loaded);
 void spout__tls_loaded_unref(struct spout__tls_loaded *loaded);
 

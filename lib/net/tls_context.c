@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -317,6 +318,53 @@ load_all(struct spout_tls *tls, struct spout__tls_loaded **ret_loaded, char *ret
 
 /* --- life ------------------------------------------------------------------------ */
 
+/* Add what a change of the file would change. */
+static bool
+look_at(const char *file, uint64_t *sum)
+{
+	struct stat st;
+
+	if (file == NULL)
+		return true;
+	if (stat(file, &st) < 0)
+		return false;
+	*sum = *sum * 31 + (uint64_t)st.st_mtim.tv_sec;
+	*sum = *sum * 31 + (uint64_t)st.st_mtim.tv_nsec;
+	*sum = *sum * 31 + (uint64_t)st.st_ino;
+	*sum = *sum * 31 + (uint64_t)st.st_size;
+	return true;
+}
+
+static bool
+look_at_files(const struct spout_tls *tls, uint64_t *ret_sum)
+{
+	const struct spout_tls_certificate *at = tls->certificates;
+	bool good = look_at(tls->options.ca_file, ret_sum);
+
+	for (; at->cert_file != NULL && good; at++)
+		good = look_at(at->cert_file, ret_sum) && look_at(at->key_file, ret_sum);
+	return good;
+}
+
+int
+spout__tls_refresh(struct spout_tls *tls, char ret_why[SPOUT__WHY])
+{
+	struct spout__tls_loaded *loaded;
+	uint64_t sum = 0;
+	int r;
+
+	if (!look_at_files(tls, &sum) || sum == tls->files_seen)
+		return 0;
+	tls->files_seen = sum; /* what does not work is told once */
+	snprintf(ret_why, SPOUT__WHY, "out of memory");
+	r = load_all(tls, &loaded, ret_why);
+	if (r < 0)
+		return r;
+	spout__tls_loaded_unref(tls->loaded);
+	tls->loaded = loaded;
+	return 1;
+}
+
 static bool
 copy_text(const char **to, const char *from)
 {
@@ -375,8 +423,10 @@ spout__tls_new(const struct spout_tls_options *options, bool server,
 		snprintf(ret_why, SPOUT__WHY, "a server needs a certificate");
 		r = -EINVAL;
 	}
-	if (r == 0)
+	if (r == 0) {
+		(void)look_at_files(tls, &tls->files_seen);
 		r = load_all(tls, &tls->loaded, ret_why);
+	}
 	if (r < 0)
 		spout_tls_free(tls);
 	else

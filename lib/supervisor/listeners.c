@@ -460,7 +460,7 @@ announce_socket(const struct spout__listener *l, int fd)
 	if (getsockname(fd, (struct sockaddr *)&a.addr, &a.len) < 0)
 		return;
 	spout__listen_print(&a.addr, a.len, text);
-	scheme = a.addr.ss_family == AF_UNIX ? strstr(what, "http://") : NULL;
+	scheme = a.addr.ss_family == AF_UNIX ? strstr(what, "http") : NULL;
 	snprintf(line, sizeof(line), "%.*s%s",
 	    (int)(scheme != NULL ? (size_t)(scheme - what) : strlen(what)), what, text);
 	if (spout__log_current()->format == SPOUT__LOG_JSON)

@@ -77,7 +77,7 @@ server_open(struct spout_test_server *server, struct spout_loop *loop)
 	if (server->http == NULL)
 		return -ENOMEM;
 	return spout__seam()->http_server_listen(
-	    server->http, server->fd, false, NULL, NULL);
+	    server->http, server->fd, NULL, false, NULL, NULL);
 }
 
 static void

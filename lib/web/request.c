@@ -160,6 +160,18 @@ spout_remote_addr(struct spout_request *req)
 	return text;
 }
 
+bool
+spout_request_secure(const struct spout_request *req)
+{
+	return spout__http_secure(req->ex);
+}
+
+const struct spout_certificate *
+spout_request_certificate(const struct spout_request *req)
+{
+	return spout__http_certificate(req->ex);
+}
+
 const char *
 spout_header(struct spout_request *req, const char *name)
 {

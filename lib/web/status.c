@@ -29,6 +29,8 @@ static const struct {
 	{ ETIMEDOUT, 504 },
 	{ EREMOTEIO, 502 }, /* the upstream answered with a failure */
 	{ EPROTO, 502 },    /* … or with nonsense */
+	{ EKEYREJECTED, 502 }, /* … or is not who it should be */
+	{ EKEYEXPIRED, 502 },
 	{ ECONNREFUSED, 502 },
 	{ ECONNRESET, 502 },
 	{ ECONNABORTED, 502 },

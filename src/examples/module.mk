@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 noinst_PROGRAMS += src/examples/hello src/examples/tcp_echo \
-	src/examples/users
+	src/examples/users src/examples/whoami
 src_examples_hello_SOURCES = %D%/hello.c
 src_examples_hello_LDADD = lib/libspout.la
 src_examples_tcp_echo_SOURCES = %D%/tcp_echo.c
 src_examples_tcp_echo_LDADD = lib/libspout.la
 src_examples_users_SOURCES = %D%/users.c
 src_examples_users_LDADD = lib/libspout.la
+src_examples_whoami_SOURCES = %D%/whoami.c
+src_examples_whoami_LDADD = lib/libspout.la
 if HAVE_CUNIT
 check_PROGRAMS += src/examples/test_hello
 src_examples_test_hello_SOURCES = %D%/test_hello.c

@@ -35,7 +35,7 @@ class Options(harness.TestCase):
                 (["--frobnicate"], "unknown option '--frobnicate'"),
                 (["--processes", "0"], "--processes: '0'"),
                 (["--processes"], "--processes needs a value"),
-                (["--listen", "127.0.0.1:80,tls"], "TLS"),
+                (["--listen", "127.0.0.1:80,tls"], "needs --tls-cert"),
                 (["--listen", "nowhere"], "'nowhere'"),
                 (["--threads", "8-2"], "'8-2'"),
                 (["--log-format", "xml"], "text|json"),

@@ -139,7 +139,7 @@ every_option_takes_good_values_and_refuses_bad_ones(void)
 		{ "listen", "8080", "127.0.0.1:-1", "127.0.0.1:65536", "example.org:80" },
 		{ "listen", "[::1]:8080", "[::1]", "[::1]:65536", "::1:8080" },
 		{ "listen", "*:80", "*:", "*:99999", "1.2.3:80" },
-		{ "listen", "unix:/tmp/s", "unix:", NULL, "127.0.0.1:80,tls" },
+		{ "listen", "unix:/tmp/s", "unix:", NULL, "127.0.0.1:80,ssl" },
 		{ "listen-mode", "shared", "", NULL, "sharedx" },
 		{ "admin", "127.0.0.1:9000", "x", "127.0.0.1:65536", "x:y" },
 		{ "processes", "1", "0", "257", "many" },
@@ -274,7 +274,7 @@ static void
 wrong_command_lines_are_explained(void)
 {
 	static const struct {
-		const char *args[3], *message;
+		const char *args[5], *message;
 	} cases[] = {
 		{ { "--frobnicate" }, "unknown option '--frobnicate'" },
 		{ { "--frob=1", "--check" }, "unknown option '--frob'" },
@@ -289,7 +289,16 @@ wrong_command_lines_are_explained(void)
 		{ { "" }, "unexpected argument ''" },
 		{ { "--processes", "0" },
 		    "--processes: '0' is neither a number from 1 to 256" },
-		{ { "--listen", "127.0.0.1:1,tls" }, "asks for TLS" },
+		{ { "--listen", "127.0.0.1:1,tls" }, "which needs --tls-cert" },
+		{ { "--admin", "127.0.0.1:1,tls" }, "which needs --tls-cert" },
+		{ { "--listen", "unix:,tls" }, "'unix:,tls' is no address" },
+		{ { "--tls-cert", "a" }, "no address asks for TLS" },
+		{ { "--tls-key", "a" }, "--tls-key needs --tls-cert" },
+		{ { "--tls-client-ca", "a" }, "--tls-client-ca needs --tls-cert" },
+		{ { "--admin=unix:a,tls", "--tls-cert=a", "--tls-cert=b", "--tls-key=a" },
+		    "2 of --tls-cert and 1 of --tls-key" },
+		{ { "--tls-client", "maybe" }, "required|optional" },
+		{ { "--tls-min-version", "1.1" }, "1.2|1.3" },
 		{ { "--config", "/nonexistent/x" }, "/nonexistent/x: No such file" },
 		{ { "--config", "/tmp" }, "/tmp: Is a directory" },
 		{ { "--request-timeout", "25h" }, "is not between 1ms and 24h" },
@@ -300,7 +309,8 @@ wrong_command_lines_are_explained(void)
 		struct run run;
 		int error = run_with(&run,
 		    ARGS((char *)cases[i].args[0], (char *)cases[i].args[1],
-			(char *)cases[i].args[2]),
+			(char *)cases[i].args[2], (char *)cases[i].args[3],
+			(char *)cases[i].args[4]),
 		    ENV());
 
 		check_error(&run, error, cases[i].message);

@@ -24,6 +24,7 @@ extern "C" {
 struct spout_app;
 struct spout_option;
 struct spout_request;
+struct spout_certificate;
 struct json_t;
 
 typedef void (*spout_handler_fn)(struct spout_request *req);
@@ -141,6 +142,15 @@ SPOUT_API const char *spout_request_host(struct spout_request *req);
 SPOUT_API const char *spout_request_id(const struct spout_request *req);
 /** Address of the peer: "192.0.2.1", "2001:db8::1", "unix". */
 SPOUT_API const char *spout_remote_addr(struct spout_request *req);
+/** Did it come to us over TLS? A proxy in front may have taken that off. */
+SPOUT_API bool spout_request_secure(const struct spout_request *req);
+/**
+ * The certificate that the client has shown, checked against --tls-client-ca (spout/tls.h
+ * has the struct); NULL without one, or when the client is gone. Lives as long as the
+ * request.
+ */
+SPOUT_API const struct spout_certificate *spout_request_certificate(
+    const struct spout_request *req);
 /** The value of the first field of that name (any case), or NULL. */
 SPOUT_API const char *spout_header(struct spout_request *req, const char *name);
 /** The i-th field as sent; false behind the last one. */
