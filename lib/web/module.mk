@@ -3,8 +3,10 @@ lib_libspout_all_la_SOURCES += \
 	%D%/access_log.c %D%/access_log.h \
 	%D%/args.c %D%/args.h \
 	%D%/args_parse.c \
+	%D%/chain.c \
 	%D%/escape.c \
 	%D%/failure.c \
+	%D%/find.c \
 	%D%/form.c %D%/form.h \
 	%D%/health.c \
 	%D%/json.c %D%/json.h \
@@ -12,6 +14,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/page.c %D%/page.h \
 	%D%/request.c %D%/request.h \
 	%D%/response.c \
+	%D%/reverse.c \
 	%D%/router.c %D%/router.h \
 	%D%/router_build.c %D%/router_tree.h \
 	%D%/status.c %D%/status.h \

@@ -22,6 +22,8 @@ struct spout_request {
 	const struct spout__http_head *head;
 	const struct spout_route *route;
 	struct spout__args *query, *form; /* parsed on first use, in the scope */
+	const spout_handler_fn *chain; /* what spout_next() runs */
+	struct spout__finisher *finishers;
 	bool body_read;                /* a buffered body was handed out as a piece */
 	bool finished;                 /* the handler has ended: no more writing */
 	bool client_gone, cut;         /* for the access log */
@@ -29,6 +31,13 @@ struct spout_request {
 	struct spout__match match;
 	size_t id_len;
 	char id[SPOUT__REQUEST_ID_MAX + 1];
+};
+
+/* One spout_on_finish(), in the scope; the newest first. */
+struct spout__finisher {
+	struct spout__finisher *next;
+	void (*fn)(struct spout_request *req, const struct spout_finish *how, void *arg);
+	void *arg;
 };
 
 struct spout__web_check {
@@ -42,7 +51,9 @@ struct spout__web {
 	struct spout_loop *loop;
 	struct spout_app *app;
 	struct spout__router *router;
+	struct spout__host_router *hosts; /* ended by one without a name, or NULL */
 	struct spout__access_log access_log;
+	bool watches_finish;           /* every response is logged or told of */
 	struct spout__list checks;
 	const char *unready;           /* why; NULL: ready */
 	char next_id[SPOUT__REQUEST_ID_MAX + 1]; /* the id of the next request */
@@ -55,6 +66,25 @@ struct spout_request *spout__request_new(struct spout__web *web,
 void spout__request_set_id(struct spout_request *req);
 /** Begin the series of ids of this worker. */
 void spout__request_ids_init(struct spout__web *web);
+
+/** A host of the application's table, and its routes. */
+struct spout__host_router {
+	const char *name;
+	struct spout__router *router;
+};
+
+/** The row, or the page that says what is wrong; NULL: out of memory. */
+const struct spout_route *spout__find_route(struct spout_request *req,
+    const struct spout__http_head *head);
+/** Make the routers of the application. 0, or -errno with `why`; free them either way. */
+int spout__routers_make(struct spout__web *web, char why[SPOUT__ROUTER_WHY_SIZE]);
+void spout__routers_free(struct spout__web *web);
+/** The routes that serve the host of this request. */
+const struct spout__router *spout__request_router(const struct spout_request *req);
+/** Run the handler with all that is around it. */
+void spout__run_chain(struct spout_request *req);
+/** The response is over: tell those who asked. */
+void spout__run_finishers(struct spout_request *req, const struct spout_finish *how);
 
 /** The Content-Type, a constant. */
 void spout__response_type(struct spout_request *req, struct spout_slice type);

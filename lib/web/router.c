@@ -155,6 +155,21 @@ spout__router_match(const struct spout__router *router, enum spout__http_method 
 	return ret_match->allow != 0 ? -EPERM : -ENOENT;
 }
 
+const struct spout__endpoint *
+spout__router_named(const struct spout__router *router, const char *name)
+{
+	const struct spout__endpoint_block *block;
+
+	for (block = router->blocks; block != NULL; block = block->next) {
+		const struct spout_route *route = block->endpoint.route;
+
+		if (route != NULL && route->name != NULL &&
+		    strcmp(route->name, name) == 0)
+			return &block->endpoint;
+	}
+	return NULL;
+}
+
 /* Length, ends and middle tell the paths of one application apart well enough. */
 static unsigned
 known_slot(enum spout__http_method method, struct spout_slice path)

@@ -29,7 +29,9 @@ struct spout__router;
 
 /** A row, compiled. */
 struct spout__endpoint {
-	const struct spout_route *route;
+	const struct spout_route *route; /* of a mounted table: with its whole pattern */
+	const spout_handler_fn *chain;   /* middleware, then the handler, then NULL; or
+	                                  * NULL: no middleware */
 	size_t what_len;
 	char what[SPOUT__ROUTE_WHAT_SIZE]; /* "GET /users/{id}", perhaps cut, for
 					    * reports */
@@ -47,13 +49,22 @@ struct spout__match {
 /** An empty router, or NULL. */
 struct spout__router *spout__router_new(void);
 void spout__router_free(struct spout__router *router);
+/** A table and what goes for all of its rows. */
+struct spout__route_table {
+	const struct spout_route *routes;
+	const spout_handler_fn *middleware; /* ended by NULL, or NULL */
+	bool yield; /* skip a row whose method and pattern are there already */
+};
+
 /**
- * Add the rows of a table, which is borrowed. With `yield`, a row whose method and
- * pattern are known already is skipped; else it is an error. Returns 0, -EINVAL or
- * -EEXIST with `why` filled, or -ENOMEM.
+ * Add the rows of a table, which is borrowed, and of those mounted in it. Returns 0,
+ * -EINVAL or -EEXIST with `why` filled, or -ENOMEM.
  */
-int spout__router_add(struct spout__router *router, const struct spout_route *routes,
-    bool yield, char why[SPOUT__ROUTER_WHY_SIZE]);
+int spout__router_add(struct spout__router *router,
+    const struct spout__route_table *table, char why[SPOUT__ROUTER_WHY_SIZE]);
+/** The row of that name, or NULL. */
+const struct spout__endpoint *spout__router_named(const struct spout__router *router,
+    const char *name);
 /**
  * Find the row for a path as sent. `scratch` has room for path.len bytes, which the
  * parameters may point into; it may be NULL when there is no '%' in the path.

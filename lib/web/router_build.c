@@ -26,6 +26,17 @@ _Static_assert(SPOUT_METHOD_GET == 1 << SPOUT__HTTP_GET &&
 
 enum segment_kind { FIXED, PARAM, REST, MALFORMED };
 
+#define PATTERN_SIZE 512 /* of one mounted, with what stands before it */
+#define MAX_MOUNTS 8     /* tables within tables */
+
+/* The tables around a row, from the inside out. */
+struct frame {
+	const struct frame *outer;
+	const spout_handler_fn *middleware;
+	const char *prefix;
+	unsigned depth;
+};
+
 struct builder {
 	struct spout__router *router;
 	const struct spout_route *route;
@@ -104,6 +115,20 @@ check_row(struct builder *b)
 		return refuse(
 		    b, -EINVAL, "a pattern is a decoded path: no '%%', '?' or '#'");
 	return 0;
+}
+
+/* A name stands for one pattern, whatever its methods are. */
+static int
+check_row_name(struct builder *b)
+{
+	const struct spout__endpoint *there = NULL;
+
+	if (b->route->name != NULL)
+		there = spout__router_named(b->router, b->route->name);
+	if (there == NULL || strcmp(there->route->pattern, b->route->pattern) == 0)
+		return 0;
+	return refuse(b, -EEXIST, "its name \"%s\" is that of %s", b->route->name,
+	    there->route->pattern);
 }
 
 static int
@@ -257,24 +282,115 @@ hang(struct builder *b, struct spout__route_node *node,
 	return 0;
 }
 
-static int
-add_row(struct builder *b)
+static size_t
+middleware_count(const spout_handler_fn *middleware)
 {
-	struct spout__endpoint_block *block;
-	struct spout__route_node *node = NULL;
-	int rc = check_row(b);
+	size_t n = 0;
 
-	if (rc != 0)
-		return rc;
-	block = calloc(1, sizeof(*block));
-	if (block == NULL)
+	while (middleware != NULL && middleware[n] != NULL)
+		n++;
+	return n;
+}
+
+/* The chain of a row, filled from its end: handler, its own middleware, the tables'. */
+static int
+make_chain(struct spout__endpoint *endpoint, const struct frame *inner)
+{
+	const struct spout_route *route = endpoint->route;
+	size_t n = middleware_count(route->middleware), each;
+	const struct frame *f;
+	spout_handler_fn *chain;
+
+	for (f = inner; f != NULL; f = f->outer)
+		n += middleware_count(f->middleware);
+	if (n == 0)
+		return 0;
+	chain = calloc(n + 2, sizeof(*chain));
+	if (chain == NULL)
 		return -ENOMEM;
+	endpoint->chain = chain;
+	chain[n] = route->handler;
+	for (each = middleware_count(route->middleware); each > 0;)
+		chain[--n] = route->middleware[--each];
+	for (f = inner; f != NULL; f = f->outer)
+		for (each = middleware_count(f->middleware); each > 0;)
+			chain[--n] = f->middleware[--each];
+	return 0;
+}
+
+/* A block for the row, in the router's list; with a pattern of its own if mounted. */
+static struct spout__endpoint_block *
+make_block(struct builder *b, const struct frame *frame)
+{
+	size_t size = strlen(frame->prefix) + strlen(b->route->pattern) + 1;
+	struct spout__endpoint_block *block = calloc(1, sizeof(*block) + size);
+
+	if (block == NULL)
+		return NULL;
 	block->next = b->router->blocks;
 	b->router->blocks = block;
+	if (frame->prefix[0] != '\0') {
+		snprintf(block->pattern, size, "%s%s", frame->prefix, b->route->pattern);
+		block->mounted = *b->route;
+		block->mounted.pattern = block->pattern;
+		b->route = &block->mounted;
+	}
+	return block;
+}
+
+static int
+add_row(struct builder *b, const struct frame *frame)
+{
+	struct spout__endpoint_block *block = make_block(b, frame);
+	struct spout__route_node *node = NULL;
+	int rc;
+
+	if (block == NULL)
+		return -ENOMEM;
+	rc = check_row(b);
+	if (rc == 0)
+		rc = check_row_name(b);
+	if (rc != 0)
+		return rc;
 	block->endpoint.route = b->route;
 	name_endpoint(&block->endpoint, b->route);
-	rc = walk(b, &block->endpoint, &node);
+	rc = make_chain(&block->endpoint, frame);
+	if (rc == 0)
+		rc = walk(b, &block->endpoint, &node);
 	return rc != 0 ? rc : hang(b, node, &block->endpoint);
+}
+
+static int add_rows(struct builder *b, const struct spout_route *routes,
+    const struct frame *frame);
+
+static int
+add_mount(struct builder *b, const struct frame *outer)
+{
+	const struct spout_route *row = b->route;
+	size_t len = strlen(row->pattern);
+	char prefix[PATTERN_SIZE];
+	struct frame frame = { outer, row->middleware, prefix, outer->depth + 1 };
+	int n = snprintf(prefix, sizeof(prefix), "%s%s", outer->prefix, row->pattern);
+
+	if (row->handler != NULL || row->methods != 0)
+		return refuse(b, -EINVAL, "a mounted table has no handler or method");
+	if (row->pattern[0] != '/' || len < 2 || row->pattern[len - 1] == '/')
+		return refuse(b, -EINVAL, "a mount begins with '/' and ends without");
+	if (n < 0 || n >= PATTERN_SIZE || frame.depth > MAX_MOUNTS)
+		return refuse(b, -EINVAL, "tables mounted too deep");
+	return add_rows(b, row->mount, &frame);
+}
+
+static int
+add_rows(struct builder *b, const struct spout_route *routes, const struct frame *frame)
+{
+	int rc = 0;
+
+	for (; rc == 0 && routes != NULL && routes->pattern != NULL; routes++) {
+		b->route = routes;
+		rc = routes->mount != NULL ? add_mount(b, frame) : add_row(b, frame);
+	}
+	return rc;
 }
 
 struct spout__router *
@@ -284,15 +400,13 @@ spout__router_new(void)
 }
 
 int
-spout__router_add(struct spout__router *router, const struct spout_route *routes,
-    bool yield, char why[SPOUT__ROUTER_WHY_SIZE])
+spout__router_add(struct spout__router *router, const struct spout__route_table *table,
+    char why[SPOUT__ROUTER_WHY_SIZE])
 {
-	struct builder b = { .router = router, .why = why, .yield = yield };
-	int rc = 0;
+	struct builder b = { .router = router, .why = why, .yield = table->yield };
+	struct frame frame = { .middleware = table->middleware, .prefix = "" };
+	int rc = add_rows(&b, table->routes, &frame);
 
-	for (b.route = routes; rc == 0 && b.route != NULL && b.route->pattern != NULL;
-	     b.route++)
-		rc = add_row(&b);
 	if (rc == -ENOMEM)
 		snprintf(why, SPOUT__ROUTER_WHY_SIZE, "out of memory");
 	return rc;
@@ -325,6 +439,7 @@ spout__router_free(struct spout__router *router)
 		return;
 	while ((block = router->blocks) != NULL) {
 		router->blocks = block->next;
+		free((void *)block->endpoint.chain);
 		free(block);
 	}
 	release_node(&router->root);

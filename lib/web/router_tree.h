@@ -17,6 +17,8 @@ struct spout__route_node {
 struct spout__endpoint_block {
 	struct spout__endpoint_block *next;
 	struct spout__endpoint endpoint;
+	struct spout_route mounted; /* the row with its whole pattern */
+	char pattern[];
 };
 
 #define SPOUT__KNOWN_PATHS 64u

@@ -16,82 +16,7 @@
 #include "web/request.h"
 #include "web/status.h"
 
-/* --- routes that are no rows of a table ----------------------------------------- */
-
-static void
-answer_not_found(struct spout_request *req)
-{
-	spout_fail(req, 404, "no such page");
-}
-
-static void
-answer_bad_path(struct spout_request *req)
-{
-	spout_fail(req, 400, "malformed path");
-}
-
-static void
-answer_bad_method(struct spout_request *req)
-{
-	spout_fail(req, 405, "%s is not allowed here", spout_request_method(req));
-}
-
-static void
-answer_options(struct spout_request *req)
-{
-	char allow[SPOUT__ALLOW_SIZE];
-
-	spout__router_allow(req->match.allow, allow);
-	spout_set_status(req, 204);
-	spout_set_header(req, "Allow", allow);
-}
-
-/* Started after the head: a body that nobody reads is not waited for. */
-static const struct spout_route not_found = { .handler = answer_not_found,
-	.stream_body = true };
-static const struct spout_route bad_path = { .handler = answer_bad_path,
-	.stream_body = true };
-static const struct spout_route bad_method = { .handler = answer_bad_method,
-	.stream_body = true };
-static const struct spout_route options_route = { .handler = answer_options,
-	.stream_body = true };
-
-#define EVERY_METHOD ((1u << SPOUT__HTTP_N_METHODS) - 1)
-
 /* --- a head is there ------------------------------------------------------------ */
-
-static const struct spout_route *
-find_route(struct spout_request *req, const struct spout__http_head *head)
-{
-	struct spout__router *router = req->web->router;
-	char *scratch = NULL;
-	int rc;
-
-	req->match.endpoint = spout__router_known(router, head->method, head->path);
-	if (req->match.endpoint != NULL) {
-		req->match.allow = req->match.n_params = 0;
-		return req->match.endpoint->route;
-	}
-	if (memchr(head->path.data, '%', head->path.len) != NULL) {
-		scratch = spout_alloc_in(spout__http_scope(req->ex), head->path.len);
-		if (scratch == NULL)
-			return NULL;
-	}
-	rc = spout__router_match(router, head->method, head->path, scratch, &req->match);
-	if (rc == 0) {
-		spout__router_remember(router, head->method, head->path, &req->match);
-		return req->match.endpoint->route;
-	}
-	if (rc == -EPERM)
-		return head->method == SPOUT__HTTP_OPTIONS ? &options_route : &bad_method;
-	if (rc == -EBADMSG)
-		return &bad_path;
-	if (head->method == SPOUT__HTTP_OPTIONS && spout_slice_equal(head->path, "*")) {
-		req->match.allow = EVERY_METHOD;
-		return &options_route;
-	}
-	return &not_found;
-}
 
 static void
 run_handler(struct spout__http_exchange *ex, void *arg)
@@ -105,7 +30,10 @@ run_handler(struct spout__http_exchange *ex, void *arg)
 		    spout__inflight_claim(spout_slice_of(req->id, req->id_len),
 			spout_slice_of(endpoint->what, endpoint->what_len),
 			spout_loop_now_ms(req->web->loop));
-	req->route->handler(req);
+	if (endpoint != NULL && endpoint->chain == NULL)
+		req->route->handler(req);
+	else
+		spout__run_chain(req);
 }
 
 static void
@@ -147,7 +75,7 @@ on_head(void *ctx, struct spout__http_exchange *ex, const struct spout__http_hea
 		spout__request_set_id(req);
 		scope->local = req;
 		scope->request_id = req->id;
-		req->route = find_route(req, head);
+		req->route = spout__find_route(req, head);
 	}
 	if (req == NULL || req->route == NULL) {
 		plan->run = run_without_memory;
@@ -192,7 +120,7 @@ on_exit_handler(void *ctx, struct spout__http_exchange *ex,
 /* --- the response is over ------------------------------------------------------- */
 
 static void
-log_access(struct spout_request *req, int status)
+log_access(struct spout_request *req, const struct spout_finish *how)
 {
 	const struct spout__http_head *head = req->head;
 
@@ -203,9 +131,9 @@ log_access(struct spout_request *req, int status)
 		.minor = head->minor,
 		.referer = spout__http_head_get(head, "Referer"),
 		.user_agent = spout__http_head_get(head, "User-Agent"),
-		.status = status,
-		.bytes = spout__http_bytes_sent(req->ex),
-		.duration_us = spout__http_duration_us(req->ex),
+		.status = how->status,
+		.bytes = how->bytes,
+		.duration_us = how->duration_us,
 		.request_id = req->id,
 		.cut = req->cut });
 }
@@ -215,13 +143,19 @@ on_finish(void *ctx, struct spout__http_exchange *ex)
 {
 	struct spout__web *web = ctx;
 	struct spout_request *req = spout__http_data(ex);
-	int status = spout__http_status(ex);
+	struct spout_finish how;
 
-	if (req == NULL || web->access_log.fd < 0)
+	if (req == NULL || (req->finishers == NULL && !web->watches_finish))
 		return;
+	how = (struct spout_finish){ .status = spout__http_status(ex),
+		.bytes = spout__http_bytes_sent(ex),
+		.duration_us = spout__http_duration_us(ex),
+		.cut = req->cut };
 	if (req->client_gone && !spout__http_head_sent(ex))
-		status = SPOUT__STATUS_CLIENT_GONE;
-	log_access(req, status);
+		how.status = SPOUT__STATUS_CLIENT_GONE;
+	spout__run_finishers(req, &how);
+	if (web->access_log.fd >= 0)
+		log_access(req, &how);
 }
 
 static void
@@ -244,36 +178,13 @@ on_fault(void *ctx, enum spout__http_fault fault, const struct sockaddr *peer,
 
 /* --- made and freed ------------------------------------------------------------- */
 
-/* The application's rows first: its own /healthz wins. */
-static int
-add_routes(struct spout__router *router, const struct spout_app *app,
-    char why[SPOUT__ROUTER_WHY_SIZE])
-{
-	int rc = spout__router_add(router, app->routes, false, why);
-
-	return rc != 0 ? rc : spout__router_add(router, spout__health_routes, true, why);
-}
-
-int
-spout__web_check(const struct spout_app *app, char why[SPOUT__ROUTER_WHY_SIZE])
-{
-	struct spout__router *router = spout__router_new();
-	int rc = -ENOMEM;
-
-	snprintf(why, SPOUT__ROUTER_WHY_SIZE, "out of memory");
-	if (router != NULL)
-		rc = add_routes(router, app, why);
-	spout__router_free(router);
-	return rc;
-}
-
 struct spout__web *
 spout__web_new(struct spout_loop *loop, struct spout_app *app,
     const struct spout__web_options *options)
 {
 	struct spout__web *web = calloc(1, sizeof(*web));
 	char why[SPOUT__ROUTER_WHY_SIZE];
-	int rc = -ENOMEM;
+	int rc;
 
 	if (web == NULL)
 		return NULL;
@@ -284,9 +195,8 @@ spout__web_new(struct spout_loop *loop, struct spout_app *app,
 	spout__request_ids_init(web);
 	spout__access_log_init(
 	    &web->access_log, options->access_log_fd, options->access_log_json);
-	web->router = spout__router_new();
-	if (web->router != NULL)
-		rc = add_routes(web->router, app, why);
+	spout__web_set_access_log(web, options->access_log_fd);
+	rc = spout__routers_make(web, why);
 	if (rc == 0)
 		return web;
 	spout__web_free(web);
@@ -303,7 +213,7 @@ spout__web_free(struct spout__web *web)
 		return;
 	while ((node = spout__list_pop(&web->checks)) != NULL)
 		free(spout__container_of(node, struct spout__web_check, link));
-	spout__router_free(web->router);
+	spout__routers_free(web);
 	free(web);
 }
 
@@ -327,6 +237,7 @@ void
 spout__web_set_access_log(struct spout__web *web, int fd)
 {
 	web->access_log.fd = fd;
+	web->watches_finish = fd >= 0 || web->app->on_finish != NULL;
 }
 
 int

@@ -142,6 +142,11 @@ check_PROGRAMS += tests/unit/test_multipart
 tests_unit_test_multipart_SOURCES = tests/unit/test_multipart.c $(UNIT_SOURCES)
 tests_unit_test_multipart_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_web_life
+tests_unit_test_web_life_SOURCES = tests/unit/test_web_life.c $(WEB_CLIENT) \
+	$(UNIT_SOURCES)
+tests_unit_test_web_life_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
+
 check_PROGRAMS += tests/unit/test_web_parts
 tests_unit_test_web_parts_SOURCES = tests/unit/test_web_parts.c $(UNIT_SOURCES)
 tests_unit_test_web_parts_LDADD = $(UNIT_LIBS)

@@ -77,13 +77,21 @@ get(const char *path)
 	return find(SPOUT__HTTP_GET, path);
 }
 
+static int
+add(struct spout__router *to, const struct spout_route *routes, bool yield, char *why)
+{
+	struct spout__route_table table_of = { .routes = routes, .yield = yield };
+
+	return spout__router_add(to, &table_of, why);
+}
+
 static void
 setup(const struct spout_route *routes)
 {
 	char why[SPOUT__ROUTER_WHY_SIZE] = "";
 
 	router = spout__router_new();
-	CU_ASSERT_EQUAL_FATAL(spout__router_add(router, routes, false, why), 0);
+	CU_ASSERT_EQUAL_FATAL(add(router, routes, false, why), 0);
 }
 
 static void
@@ -246,7 +254,7 @@ why_refused(const struct spout_route *routes, int error)
 	struct spout__router *r = spout__router_new();
 
 	why[0] = '\0';
-	CU_ASSERT_EQUAL(spout__router_add(r, routes, false, why), error);
+	CU_ASSERT_EQUAL(add(r, routes, false, why), error);
 	spout__router_free(r);
 	return why;
 }
@@ -300,7 +308,7 @@ rows_that_yield_are_skipped_when_taken(void)
 	char why[SPOUT__ROUTER_WHY_SIZE];
 
 	setup(ours);
-	CU_ASSERT_EQUAL(spout__router_add(router, more, true, why), 0);
+	CU_ASSERT_EQUAL(add(router, more, true, why), 0);
 	CU_ASSERT_EQUAL(spout__router_match(router, SPOUT__HTTP_GET,
 	                    spout_slice("/healthz"), NULL, &match),
 	    0);

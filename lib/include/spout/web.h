@@ -27,6 +27,7 @@ struct spout_request;
 struct spout_certificate;
 struct json_t;
 
+/** A handler, or middleware: a handler that calls spout_next() for what it wraps. */
 typedef void (*spout_handler_fn)(struct spout_request *req);
 
 /* --- routes -------------------------------------------------------------------- */
@@ -65,6 +66,9 @@ struct spout_route {
 	uint64_t body_timeout_ms; /* between two pieces of the body [the server's] */
 	uint64_t max_body_bytes;  /* more: 413 [the app's] */
 	const void *data;         /* spout_route_data(req) */
+	const char *name;         /* for spout_reverse_url() */
+	const spout_handler_fn *middleware; /* around the handler; ended by NULL */
+	const struct spout_route *mount;    /* a table below this path: SPOUT_MOUNT */
 };
 
 /* SPOUT_GET("/users/{id}", show_user, .timeout_ms = 2000) */
@@ -76,7 +80,32 @@ struct spout_route {
 /* SPOUT_ROUTE(SPOUT_METHOD_GET | SPOUT_METHOD_POST, "/login", login) */
 #define SPOUT_ROUTE(method_bits, path, ...) \
 	{ .methods = (method_bits), .pattern = (path), .handler = __VA_ARGS__ }
+/*
+ * The rows of another table, each pattern with this path before it: SPOUT_MOUNT("/blog",
+ * blog_routes, .middleware = (const spout_handler_fn[]){ log_in, NULL }). There a pattern
+ * may be "": "/blog" itself. Tables may be mounted in mounted tables.
+ */
+#define SPOUT_MOUNT(path, ...) { .pattern = (path), .mount = __VA_ARGS__ }
+/*
+ * Send GET and HEAD to another place, for good (301) or for now (302): a path or URL in
+ * which parameters of the pattern are replaced, SPOUT_REDIRECT("/u/{id}", "/users/{id}").
+ * The query goes with it. (Tornado: RedirectHandler)
+ */
+#define SPOUT_REDIRECT(path, to) \
+	SPOUT_GET(path, spout_redirect_moved, .data = (const char *)(to))
+#define SPOUT_REDIRECT_FOUND(path, to) \
+	SPOUT_GET(path, spout_redirect_found, .data = (const char *)(to))
 #define SPOUT_END { .pattern = NULL }
+
+SPOUT_API void spout_redirect_moved(struct spout_request *req);
+SPOUT_API void spout_redirect_found(struct spout_request *req);
+
+/**
+ * In middleware: run what it wraps, the next middleware or the handler, and come back
+ * when that has returned. What fails in there does not come back (spout_defer() and
+ * spout_on_finish() do); not calling it is an answer without the handler. Once only.
+ */
+SPOUT_API void spout_next(struct spout_request *req);
 
 /* --- the application -------------------------------------------------------------- */
 
@@ -99,6 +128,27 @@ struct spout_readiness {
 	void (*check)(struct spout_app *app);
 };
 
+/** A table of routes for some hosts. (Tornado: add_handlers, HostMatches) */
+struct spout_host {
+	const char *name;         /* "example.org", "*.example.org"; NULL ends it */
+	const struct spout_route *routes;
+};
+
+/** What to do with a path that only a '/' at its end keeps from being found. */
+enum spout_slash_policy {
+	SPOUT_SLASH_STRICT,   /* another path: 404 */
+	SPOUT_SLASH_REDIRECT, /* 301 to the path that is found, 308 unless GET or HEAD */
+	SPOUT_SLASH_SAME,     /* the same path */
+};
+
+/** How a response ended. */
+struct spout_finish {
+	int status;           /* 499: the client was gone before an answer */
+	uint64_t bytes;       /* of the body, sent */
+	uint64_t duration_us; /* since the head was read */
+	bool cut;             /* failed after the head: the connection was cut */
+};
+
 /** A program. Tables and texts are borrowed for its whole life; see spout/app.h. */
 struct spout_app {
 	const char *name;         /* for the log and the database: "users" */
@@ -109,6 +159,13 @@ struct spout_app {
 	const struct spout_periodic_task *periodic_tasks; /* or NULL */
 	const struct spout_readiness *readiness; /* or NULL */
 	void *data;               /* whatever it likes: spout_app_data(req) */
+	const struct spout_host *hosts; /* looked at before `routes`, or NULL */
+	const spout_handler_fn *middleware; /* around every handler, and around the pages
+	                           * for 404, 405 and OPTIONS; ended by NULL, or NULL */
+	enum spout_slash_policy slash;
+	/* After each response, with its outcome, whatever became of the handler. May look
+	 * at the request; may neither wait nor write nor fail. (log_request) */
+	void (*on_finish)(struct spout_request *req, const struct spout_finish *how);
 
 	/* Before the fork; no threads, no sockets. 0, or -errno to end the program. */
 	int (*preload)(struct spout_app *app);
@@ -127,6 +184,24 @@ struct spout_app {
 SPOUT_API struct spout_app *spout_request_app(const struct spout_request *req);
 SPOUT_API void *spout_app_data(const struct spout_request *req);
 SPOUT_API const void *spout_route_data(const struct spout_request *req);
+
+/**
+ * Call fn(req, how, arg) when the response is over, newest first, under the rules of the
+ * application's on_finish. `arg` lives as long as the request. (Tornado: on_finish)
+ */
+SPOUT_API void spout_on_finish(struct spout_request *req,
+    void (*fn)(struct spout_request *req, const struct spout_finish *how, void *arg),
+    void *arg);
+/**
+ * The path of the row of that name, in the table that serves this request, with its
+ * parameters in order, percent-encoded: spout_reverse_url(req, "user", "7"). Another
+ * number of parameters, or an unknown name, ends the handler with 500. (Tornado:
+ * reverse_url)
+ */
+#define spout_reverse_url(req, ...) \
+	spout_reverse_url_of((req), (const char *const[]){ __VA_ARGS__, NULL })
+SPOUT_API const char *spout_reverse_url_of(struct spout_request *req,
+    const char *const *name_and_values);
 
 /* --- the request -------------------------------------------------------------------- */
 
