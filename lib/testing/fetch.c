@@ -22,7 +22,18 @@ struct sending {
 	struct spout_stream *stream;
 	const void *data;
 	size_t len;
+	bool over;
 };
+
+/* Cancelled: what was not sent cannot be answered. */
+static void
+give_up(void *arg)
+{
+	struct sending *sending = arg;
+
+	if (!sending->over)
+		spout_stream_close(sending->stream);
+}
 
 /* A server may answer and close before it has read everything. */
 static void
@@ -30,8 +41,10 @@ send_all(void *arg)
 {
 	struct sending *sending = arg;
 
+	spout_defer(give_up, sending);
 	if (spout_try_stream_write(sending->stream, sending->data, sending->len) == 0)
 		(void)!spout_try_stream_flush(sending->stream);
+	sending->over = true;
 }
 
 const char *

@@ -88,7 +88,7 @@ spout_test_mark(struct spout_test_mark *ret)
 static bool
 same(const struct spout_test_mark *now, const struct spout_test_mark *then)
 {
-	return now->descriptors == then->descriptors && now->threads == then->threads &&
+	return now->descriptors == then->descriptors && now->threads <= then->threads &&
 	    now->children <= then->children && now->connections == then->connections &&
 	    now->coroutines == then->coroutines && now->jobs == then->jobs;
 }

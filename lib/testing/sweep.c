@@ -6,11 +6,13 @@
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 
 #include "testing/run.h"
 
 #define MAX_ROUNDS 10000u
+#define SETTLE_MS 500u /* how long threads of the first round may take to end */
 
 /* Present in programs that have a leak checker. */
 extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
@@ -106,19 +108,27 @@ count_now(void)
 	return sweep.options.count != NULL ? sweep.options.count(sweep.arg) : 0;
 }
 
-/* What a round must not leave behind; the first one sets the measure. */
+/* The first round sets the measure: what is made once and kept was made in it. */
+static void
+take_measure(void)
+{
+	unsigned threads = sweep.mark.threads, waited_ms = 0;
+
+	/* Nobody joins the threads that look up names; they free what they have. */
+	do {
+		spout_test_mark(&sweep.mark);
+	} while (sweep.mark.threads > threads && waited_ms++ < SETTLE_MS &&
+	    poll(NULL, 0, 1) == 0);
+	sweep.count = count_now();
+}
+
+/* What another round must not leave behind. */
 static void
 check_leftovers(void)
 {
-	const char *left;
+	const char *left = spout_test_leftovers(&sweep.mark);
 	long count;
 
-	if (sweep.result.rounds == 0) {
-		spout_test_mark(&sweep.mark);
-		sweep.count = count_now();
-		return;
-	}
-	left = spout_test_leftovers(&sweep.mark);
 	if (left != NULL)
 		sweep_fail(-ENOTEMPTY, "left behind: %s", left);
 	count = count_now();
@@ -147,8 +157,10 @@ sweep_round(unsigned cancel_at)
 	touched = sweep.hit != NULL;
 	if (result.timed_out || (result.error != 0 && !touched))
 		sweep_fail(result.error, "%s", result.reason);
-	check_leftovers();
-	sweep.result.rounds++;
+	if (sweep.result.rounds++ > 0)
+		check_leftovers();
+	else
+		take_measure();
 	return touched;
 }
 
@@ -192,6 +204,7 @@ spout_test_sweep_at(spout_fn fn, void *arg, const struct spout_test_sweep_option
 	sweep.fn = fn;
 	sweep.arg = arg;
 	sweep.where = where;
+	spout_test_mark(&sweep.mark);
 	sweep_round(0);
 	sweep.result.waits = sweep.waits;
 	for (moment = 0; moment < SPOUT_TEST_MOMENTS; moment++)

@@ -202,6 +202,11 @@ tests_unit_test_pg_torture_SOURCES = tests/unit/test_pg_torture.c \
 tests_unit_test_pg_torture_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_pg_torture_LDFLAGS = $(TORTURE_WRAP)
 tests_unit_test_pg_torture_LDADD = $(UNIT_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS) $(PQ_LIBS)
+check_PROGRAMS += tests/unit/test_cancel_sweep
+tests_unit_test_cancel_sweep_SOURCES = tests/unit/test_cancel_sweep.c \
+	tests/unit/torture.c tests/unit/torture.h $(UNIT_SOURCES)
+tests_unit_test_cancel_sweep_LDFLAGS = $(TORTURE_WRAP)
+tests_unit_test_cancel_sweep_LDADD = $(UNIT_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS)
 check_PROGRAMS += tests/unit/test_sync_torture
 tests_unit_test_sync_torture_SOURCES = tests/unit/test_sync_torture.c \
 	tests/unit/torture.c tests/unit/torture.h $(UNIT_SOURCES)

@@ -302,52 +302,6 @@ closing_sends_off_who_waits(void)
 	process_run(co_close_under_waiter);
 }
 
-/* --- each wait cancelled in turn ---------------------------------------------------- */
-
-static unsigned waits, cancel_at;
-
-static void
-cancel_here(struct spout_coroutine *co, const char *what)
-{
-	(void)co;
-	(void)what;
-	if (++waits == cancel_at)
-		spout__coroutine_cancel(co_main, -ECANCELED, "swept");
-}
-
-static void
-co_sweep(void *arg)
-{
-	struct spout_process *process;
-
-	(void)process_pool();
-	process = spout_process_start(
-	    SPOUT_ARGV("cat"), .in = SPOUT_PROCESS_PIPE, .out = SPOUT_PROCESS_PIPE);
-	spout_stream_write(spout_process_in(process), "x", 1);
-	ASSERT_SLICE(spout_stream_read_bytes(spout_process_out(process), 1), "x");
-	spout_stream_shutdown(spout_process_in(process));
-	spout_process_wait(process);
-	ASSERT_SLICE(spout_process_run(SH("cat; echo e >&2"), .input = "y",
-	    .input_len = 1, .timeout_ms = HANG_GUARD_MS)->output, "y");
-	*(bool *)arg = true;
-}
-
-static void
-cancelling_at_each_wait_leaves_no_child(void)
-{
-	bool whole = false;
-
-	spout__on_wait = cancel_here;
-	for (cancel_at = 1; !whole && cancel_at < 100; cancel_at++) {
-		waits = 0;
-		co_run(co_sweep, &whole);
-		CU_ASSERT_EQUAL(co_outcome.error, whole ? 0 : -ECANCELED);
-		CU_ASSERT_TRUE(process_none_left());
-	}
-	spout__on_wait = NULL;
-	CU_ASSERT_TRUE(whole && cancel_at > 8);
-}
-
 static const struct unit_test tests[] = {
 	UNIT_TEST(an_exit_other_than_zero_is_an_error_unless_asked_for),
 	UNIT_TEST(what_cannot_be_run_is_a_typed_error),
@@ -360,7 +314,6 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(a_worker_that_stops_lets_its_children_end_then_kills_them),
 	UNIT_TEST(several_may_wait_in_several_ways),
 	UNIT_TEST(closing_sends_off_who_waits),
-	UNIT_TEST(cancelling_at_each_wait_leaves_no_child),
 	UNIT_END
 };
 

@@ -242,6 +242,12 @@ torture_resume(void)
 	atomic_fetch_sub(&paused, 1);
 }
 
+long
+torture_live(void)
+{
+	return atomic_load(&live);
+}
+
 static unsigned
 count_descriptors(void)
 {

@@ -25,4 +25,7 @@ void torture(const char *name, bool (*run)(void));
 void torture_pause(void);
 void torture_resume(void);
 
+/* Blocks of memory that those calls have given and not got back. */
+long torture_live(void);
+
 #endif

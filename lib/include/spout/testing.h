@@ -184,9 +184,10 @@ struct spout_test_mark {
 
 SPOUT_API void spout_test_mark(struct spout_test_mark *ret_mark);
 /**
- * NULL if the process holds now what it held at the mark (fewer children are fine); else
- * what is more or missing, in a static buffer. The kernel may list a thread that was
- * joined for a moment longer: waits for that, blocking, at most 10 s.
+ * NULL if the process holds now what it held at the mark (fewer threads or children are
+ * fine: they were about to end); else what is more or missing, in a static buffer. The
+ * kernel may list a thread that was joined for a moment longer: waits for that,
+ * blocking, at most 10 s.
  */
 SPOUT_API const char *spout_test_leftovers(const struct spout_test_mark *mark);
 
