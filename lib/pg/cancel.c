@@ -38,6 +38,7 @@ struct spout__pg_cancel {
 	PGcancel *handle;        /* the connection's; ours once abandoned */
 	uint64_t at_ms, pause_ms;
 	bool sending, failed, abandoned;
+	bool over; /* what was to be cancelled: not to be sent again */
 };
 
 /* The entry to be sent next, or NULL. With the lock. */
@@ -49,7 +50,7 @@ earliest(struct spout__pg *pg)
 
 	spout__list_for_each(it, &pg->cancels) {
 		cancel = spout__container_of(it, struct spout__pg_cancel, link);
-		if (best == NULL || cancel->at_ms < best->at_ms)
+		if (!cancel->over && (best == NULL || cancel->at_ms < best->at_ms))
 			best = cancel;
 	}
 	return best;
@@ -179,6 +180,22 @@ spout__pg_cancel_settle(struct spout__pg_conn *conn, bool wait)
 	}
 	pthread_mutex_unlock(&pg->lock);
 	return settled;
+}
+
+int
+spout__pg_cancel_look(struct spout__pg_conn *conn)
+{
+	struct spout__pg *pg = conn->pg;
+	bool sending;
+
+	pthread_mutex_lock(&pg->lock);
+	sending = conn->cancel != NULL && conn->cancel->sending;
+	if (conn->cancel != NULL)
+		conn->cancel->over = true;
+	pthread_mutex_unlock(&pg->lock);
+	if (sending)
+		return -EAGAIN;
+	return spout__pg_cancel_settle(conn, false) ? 0 : -EIO;
 }
 
 void

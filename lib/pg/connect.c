@@ -139,6 +139,7 @@ equip(struct spout__pg_conn *conn)
 	pthread_mutex_lock(&pg->lock);
 	conn->handle = handle;
 	conn->logged_in = true;
+	conn->logins++;
 	pg->open++;
 	pthread_mutex_unlock(&pg->lock);
 	spout__gauge_add_shared(SPOUT__G_PG_CONNECTIONS_OPEN, 1);

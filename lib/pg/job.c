@@ -9,7 +9,7 @@
  */
 #include "config.h"
 
-#include "pg/pool.h"
+#include "pg/driver.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -60,6 +60,13 @@ job_main(void *arg)
 
 /* --- on the loop ------------------------------------------------------------------ */
 
+/* Does it wait for a connection that others have? */
+static bool
+in_line(const struct spout__pg_job *job)
+{
+	return !spout__list_empty(&job->link);
+}
+
 static void
 on_acquire_timeout(struct spout__timer *timer)
 {
@@ -67,8 +74,14 @@ on_acquire_timeout(struct spout__timer *timer)
 	    spout__container_of(timer, struct spout__pg_job, timer);
 	int expected = SPOUT__PG_WAITING;
 
-	if (atomic_compare_exchange_strong(&job->phase, &expected, SPOUT__PG_GIVEN_UP))
+	if (!atomic_compare_exchange_strong(&job->phase, &expected, SPOUT__PG_GIVEN_UP))
+		return;
+	if (in_line(job)) {
+		spout__driver_forget_job(job->pg->driver, job);
+		spout__pg_job_refuse(job, -ETIMEDOUT);
+	} else {
 		spout__job_cancel(&job->job);
+	}
 }
 
 static void
@@ -128,6 +141,7 @@ on_job_done(struct spout__job *executor_job)
 	    spout__container_of(executor_job, struct spout__pg_job, job);
 
 	spout__timer_stop(&job->timer);
+	spout__driver_job_over(job->pg->driver);
 	if (job->job.result >= 0) {
 		spout__future_complete(&job->future, 0, job->value(job), NULL);
 		return;
@@ -138,15 +152,30 @@ on_job_done(struct spout__job *executor_job)
 }
 
 void
-spout__pg_job_on_cancel(struct spout_future *future)
+spout__pg_job_refuse(struct spout__pg_job *job, int error)
 {
-	spout__job_cancel(
-	    &spout__container_of(future, struct spout__pg_job, future)->job);
+	spout__timer_stop(&job->timer);
+	explain_unrun(job, error);
+	complete(job);
 }
 
-/* The pool of this loop, as far as a job has a chance; else NULL with the failure. */
-static struct spout__pg *
-usable_pool(struct spout_loop *loop, struct spout__pg_failure *ret_failure)
+void
+spout__pg_job_on_cancel(struct spout_future *future)
+{
+	struct spout__pg_job *job =
+	    spout__container_of(future, struct spout__pg_job, future);
+	bool late = job->deadline_ms != 0 && spout__clock_ms() >= job->deadline_ms;
+
+	if (in_line(job)) {
+		spout__driver_forget_job(job->pg->driver, job);
+		spout__pg_job_refuse(job, late ? -ETIMEDOUT : -ECANCELED);
+	} else {
+		spout__job_cancel(&job->job);
+	}
+}
+
+struct spout__pg *
+spout__pg_usable(struct spout_loop *loop, struct spout__pg_failure *ret_failure)
 {
 	struct spout__pg *pg = spout__pg_of(loop);
 
@@ -158,36 +187,51 @@ usable_pool(struct spout_loop *loop, struct spout__pg_failure *ret_failure)
 }
 
 void
+spout__pg_job_enter(struct spout__pg_job *job)
+{
+	uint64_t until_ms = job->timer.at_ms;
+	int error;
+
+	job->job = (struct spout__job){ .fn = job_main,
+		.arg = job,
+		.name = job->name,
+		.scope = job->future.scope,
+		.on_done = on_job_done,
+		.on_cancel = on_job_cancel,
+		.deadline_ms = job->deadline_ms != 0 && job->deadline_ms < until_ms
+		    ? job->deadline_ms
+		    : until_ms };
+	error = spout__job_submit(spout_pool_get("db"), &job->job);
+	if (error == 0)
+		return;
+	spout__timer_stop(&job->timer);
+	spout__driver_job_over(job->pg->driver);
+	spout__pg_fail(&job->failure, error, "%s", spout__job_refusal(error));
+	complete(job);
+}
+
+void
 spout__pg_submit(struct spout__pg_job *job, const char *name)
 {
 	struct spout_scope *scope = job->future.scope;
 	struct spout_loop *loop = scope->loop;
-	uint64_t acquire_ms;
-	int error;
 
 	spout__timer_init(&job->timer, on_acquire_timeout);
-	job->pg = usable_pool(loop, &job->failure);
+	spout__list_init(&job->link);
+	job->name = name;
+	job->pg = spout__pg_usable(loop, &job->failure);
 	if (job->pg == NULL) {
 		complete(job);
 		return;
 	}
 	spout__count(SPOUT__C_PG_QUERIES, 1);
 	job->deadline_ms = spout__coroutine_deadline(scope->co);
-	acquire_ms = spout__loop_after_ms(loop, job->pg->options.acquire_ms);
-	job->job = (struct spout__job){ .fn = job_main,
-		.arg = job,
-		.name = name,
-		.scope = scope,
-		.on_done = on_job_done,
-		.on_cancel = on_job_cancel,
-		.deadline_ms = job->deadline_ms != 0 && job->deadline_ms < acquire_ms
-		    ? job->deadline_ms
-		    : acquire_ms };
-	error = spout__job_submit(spout_pool_get("db"), &job->job);
-	if (error != 0) {
-		spout__pg_fail(&job->failure, error, "%s", spout__job_refusal(error));
+	if (!spout__driver_admit_job(job->pg->driver, job)) {
+		spout__pg_fail(
+		    &job->failure, -ENOBUFS, "%s", spout__job_refusal(-ENOBUFS));
 		complete(job);
 		return;
 	}
-	spout__timer_start_at(loop, &job->timer, acquire_ms);
+	spout__timer_start_at(
+	    loop, &job->timer, spout__loop_after_ms(loop, job->pg->options.acquire_ms));
 }

@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: MIT
 lib_libspout_all_la_SOURCES += \
+	%D%/answers.c \
 	%D%/cancel.c \
+	%D%/classify.c \
 	%D%/connect.c \
+	%D%/driver.c %D%/driver.h \
 	%D%/exec.c \
 	%D%/failure.c \
+	%D%/hold.c \
 	%D%/job.c \
 	%D%/params.c \
 	%D%/pg.h \
+	%D%/pipe.c \
+	%D%/plan.c \
 	%D%/pool.c %D%/pool.h \
 	%D%/query.c \
 	%D%/rows.c \
 	%D%/run.c \
-	%D%/start.c
+	%D%/start.c \
+	%D%/tend.c
 spoutinclude_HEADERS += lib/include/spout/pg.h

@@ -14,6 +14,7 @@
  *   -ETIMEDOUT  504                the request's deadline, or statement_timeout
  *   -ECANCELED  (nobody listens)   client gone, or the worker stops
  *   -EIO        500                the server refused the statement, see its SQLSTATE
+ *   -EMSGSIZE   500                the result is larger than max_result_bytes
  *   -EINVAL     500                misuse
  *   -ENOMEM     503
  *
@@ -34,6 +35,9 @@ struct spout__pg_options {
 	unsigned connect_ms;  /* for name look-up, TCP, TLS and log-in together [3000] */
 	unsigned lifetime_ms; /* of a connection, give or take 10 % [1800000] */
 	unsigned idle_ms;     /* an unused connection is closed [300000] */
+	unsigned
+	    fast_us; /* a plain read that takes no longer shares a connection [3000] */
+	uint64_t max_result_bytes; /* of a query; a larger one fails [64 MiB] */
 };
 
 /** Is this a usable database URL? Returns 0, or -EINVAL with why (no password in it). */

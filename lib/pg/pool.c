@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Places of the pool: borrowing a connection for a job, giving it back, and what happens
- * while the database is down. On the threads of the jobs, but where the loop is named.
+ * while the database is down. On the threads of the jobs, and for the driver on the loop.
  *
  * Down is what one failed attempt to connect says. From then on one job at a time tries
  * again, not sooner than 100 ms later, then 200 and so on up to 1 s (10 s when the server
@@ -95,6 +95,14 @@ note_failure(struct spout__pg *pg, const struct spout__pg_failure *failure, bool
 	spout_warning("the database is down: %s", text);
 }
 
+void
+spout__pg_not_tried(struct spout__pg *pg)
+{
+	pthread_mutex_lock(&pg->lock);
+	pg->probing = false;
+	pthread_mutex_unlock(&pg->lock);
+}
+
 int
 spout__pg_admit(struct spout__pg *pg, struct spout__pg_failure *ret_failure)
 {
@@ -122,22 +130,48 @@ bind_job(struct spout__pg_conn *conn, struct spout__pg_job *job)
 	conn->unsent = false;
 }
 
+/* With the lock. */
+static void
+wake(struct spout__pg_conn *conn)
+{
+	if (!conn->woken)
+		(void)eventfd_write(conn->wake_fd, 1);
+	conn->woken = true;
+}
+
+void
+spout__pg_wake(struct spout__pg_conn *conn)
+{
+	pthread_mutex_lock(&conn->pg->lock);
+	wake(conn);
+	pthread_mutex_unlock(&conn->pg->lock);
+}
+
+void
+spout__pg_wake_over(struct spout__pg_conn *conn)
+{
+	eventfd_t ignored;
+	bool woken;
+
+	pthread_mutex_lock(&conn->pg->lock);
+	woken = conn->woken;
+	conn->woken = false;
+	pthread_mutex_unlock(&conn->pg->lock);
+	if (woken)
+		(void)eventfd_read(conn->wake_fd, &ignored);
+}
+
 /* From here on nobody reaches the job through the connection, nor the other way. */
 static void
 unbind_job(struct spout__pg_conn *conn)
 {
 	struct spout__pg *pg = conn->pg;
-	eventfd_t ignored;
-	bool woken;
 
 	pthread_mutex_lock(&pg->lock);
 	conn->job->conn = NULL;
 	conn->job = NULL;
-	woken = conn->woken;
-	conn->woken = false;
 	pthread_mutex_unlock(&pg->lock);
-	if (woken)
-		(void)eventfd_read(conn->wake_fd, &ignored);
+	spout__pg_wake_over(conn);
 }
 
 bool
@@ -159,8 +193,7 @@ spout__pg_cancel(struct spout__pg_job *job)
 	pthread_mutex_lock(&pg->lock);
 	job->cancelled = true;
 	if (job->conn != NULL && !job->conn->woken) {
-		job->conn->woken = true;
-		(void)eventfd_write(job->conn->wake_fd, 1);
+		wake(job->conn);
 		spout__pg_cancel_locked(job->conn);
 	}
 	pthread_mutex_unlock(&pg->lock);
@@ -179,15 +212,40 @@ spout__pg_cut(struct spout__pg_job *job)
 
 /* --- borrowing -------------------------------------------------------------------- */
 
-/* Put a place on the list where it belongs. */
-static void
-shelve(struct spout__pg_conn *conn)
+void
+spout__pg_shelve(struct spout__pg_conn *conn)
 {
 	struct spout__pg *pg = conn->pg;
 
 	pthread_mutex_lock(&pg->lock);
 	spout__list_push_front(conn->pq != NULL ? &pg->idle : &pg->empty, &conn->link);
 	pthread_mutex_unlock(&pg->lock);
+}
+
+struct spout__pg_conn *
+spout__pg_take_idle(struct spout__pg *pg)
+{
+	struct spout__list *node;
+
+	pthread_mutex_lock(&pg->lock);
+	node = spout__list_pop(&pg->idle);
+	pthread_mutex_unlock(&pg->lock);
+	return node == NULL ? NULL
+			    : spout__container_of(node, struct spout__pg_conn, link);
+}
+
+struct spout__pg_conn *
+spout__pg_take_empty(struct spout__pg *pg, struct spout__pg_failure *ret_failure)
+{
+	struct spout__list *node = NULL;
+
+	ret_failure->error = 0;
+	pthread_mutex_lock(&pg->lock);
+	if (!spout__list_empty(&pg->empty) && may_connect(pg, ret_failure))
+		node = spout__list_pop(&pg->empty);
+	pthread_mutex_unlock(&pg->lock);
+	return node == NULL ? NULL
+			    : spout__container_of(node, struct spout__pg_conn, link);
 }
 
 /* An idle place, an empty one that may connect, or NULL with job->failure. */
@@ -211,32 +269,34 @@ take_place(struct spout__pg_job *job)
 			    : spout__container_of(node, struct spout__pg_conn, link);
 }
 
-static bool
-fit_for_use(struct spout__pg_conn *conn)
+bool
+spout__pg_fit(struct spout__pg_conn *conn, bool ping)
 {
-	uint64_t now_ms = spout__clock_ms();
-
-	return conn->pid == getpid() && now_ms < conn->expires_ms &&
-	    spout__pg_healthy(conn, now_ms - conn->idle_since_ms > PING_AFTER_MS);
+	return conn->pid == getpid() && spout__clock_ms() < conn->expires_ms &&
+	    spout__pg_healthy(conn, ping);
 }
 
-/* Log in for a job, and tell the others how it went. */
-static int
-connect_for(struct spout__pg_job *job, struct spout__pg_conn *conn)
+bool
+spout__pg_wants_ping(const struct spout__pg_conn *conn)
+{
+	return spout__clock_ms() - conn->idle_since_ms > PING_AFTER_MS;
+}
+
+int
+spout__pg_log_in(struct spout__pg_conn *conn, uint64_t deadline_ms)
 {
 	struct spout__pg *pg = conn->pg;
 	uint64_t start_ms = spout__clock_ms(),
 		 until_ms = start_ms + pg->options.connect_ms;
-	bool own_limit = job->deadline_ms != 0 && job->deadline_ms < until_ms;
-	int r = spout__pg_connect(conn, own_limit ? job->deadline_ms : until_ms);
+	bool own_limit = deadline_ms != 0 && deadline_ms < until_ms;
+	int r = spout__pg_connect(conn, own_limit ? deadline_ms : until_ms);
 	bool cut_short;
 
 	if (r == 0) {
 		note_up(pg);
 		return 0;
 	}
-	cut_short = r == -ECANCELED ||
-	    (own_limit && spout__clock_ms() >= job->deadline_ms);
+	cut_short = r == -ECANCELED || (own_limit && spout__clock_ms() >= deadline_ms);
 	note_failure(pg, &conn->failure,
 	    r == -EHOSTDOWN &&
 		(!cut_short || spout__clock_ms() - start_ms >= TELLING_MS));
@@ -252,19 +312,19 @@ spout__pg_borrow(struct spout__pg_job *job)
 	bool connected;
 
 	while ((conn = take_place(job)) != NULL) {
-		if (conn->pq != NULL && fit_for_use(conn)) {
+		if (conn->pq != NULL && spout__pg_fit(conn, spout__pg_wants_ping(conn))) {
 			conn->reused = true;
 			break;
 		}
 		/* A dead one is no reason to fail: the next one, or a new one, will do.
 		 */
-		if (conn->pq == NULL && connect_for(job, conn) == 0)
+		if (conn->pq == NULL && spout__pg_log_in(conn, job->deadline_ms) == 0)
 			break;
 		connected = conn->pq != NULL;
 		job->failure = conn->failure;
 		unbind_job(conn);
 		spout__pg_disconnect(conn);
-		shelve(conn);
+		spout__pg_shelve(conn);
 		if (!connected)
 			return NULL;
 	}
@@ -307,7 +367,7 @@ spout__pg_return(struct spout__pg_conn *conn)
 	    conn->idle_since_ms >= conn->expires_ms || !make_clean(conn) || conn->doomed)
 		spout__pg_disconnect(conn);
 	spout__gauge_add_shared(SPOUT__G_PG_CONNECTIONS_BUSY, -1);
-	shelve(conn);
+	spout__pg_shelve(conn);
 }
 
 /* --- maintenance ------------------------------------------------------------------ */
@@ -352,7 +412,7 @@ spout__pg_maintain(struct spout__pg *pg)
 		conn = spout__container_of(it, struct spout__pg_conn, link);
 		if (!worth_keeping(conn, now_ms))
 			spout__pg_disconnect(conn);
-		shelve(conn);
+		spout__pg_shelve(conn);
 	}
 }
 

@@ -2,8 +2,10 @@
 /*
  * The pool of connections of a worker: what the files of this folder share.
  *
- * There are as many places for connections as "db" threads, so that a job which runs
- * always finds one: waiting for a connection is waiting in the queue of the executor.
+ * There are as many places for connections as "db" threads. The loop lends them to its
+ * driver of queries (driver.h) and to jobs, and hands a job to the executor only when
+ * there is a place for it, so that a job which runs always finds one. The way of a place
+ * with jobs:
  *
  *          +--------------------- closed (dead, old, idle too long) --+
  *          v                                                          |
@@ -12,8 +14,8 @@
  *          +-----------failed------------+                      +---job, healthy---+
  *
  * EMPTY and IDLE places are on a list and belong to pg->lock. In the other states a place
- * belongs to the thread of the job that has it, but for the fields marked (lock): these
- * are how the loop and the cancel thread reach a job that runs.
+ * belongs to the thread of the job that has it, or to the driver, but for the fields
+ * marked (lock): these are how the loop and the cancel thread reach a job that runs.
  */
 #ifndef SPOUT_PG_POOL_H
 #define SPOUT_PG_POOL_H
@@ -30,6 +32,9 @@
 /* A cancelled statement gets this long to end before its connection is given up. */
 #define SPOUT__PG_CANCEL_GRACE_MS 2000u
 
+/* libpq's buffers never shrink: after a result of this size the connection is closed. */
+#define SPOUT__PG_BIG_RESULT_BYTES (8u << 20)
+
 /** Why something failed: the last word of a connection, or of a job. */
 struct spout__pg_failure {
 	int error;        /* -errno, 0: it did not fail */
@@ -38,6 +43,7 @@ struct spout__pg_failure {
 };
 
 struct spout__pg;
+struct spout__pg_driver;
 struct spout__pg_job;
 struct spout__pg_cancel;
 
@@ -48,6 +54,7 @@ struct spout__pg_conn {
 	int wake_fd;             /* eventfd: the job that has it shall stop */
 	int socket_dup;          /* the socket, in a number that libpq does not close */
 	pid_t pid;               /* the process that connected */
+	unsigned logins;         /* how often this place was connected */
 	uint64_t expires_ms, idle_since_ms;
 	bool reused; /* had a job before this one */
 	bool doomed; /* never to be used again */
@@ -66,6 +73,7 @@ struct spout__pg {
 	struct spout_loop *loop;
 	struct spout__pg_options options;
 	char *url, *application_name, *startup_options;
+	struct spout__pg_driver *driver; /* loop thread */
 	struct spout_periodic *maintenance;
 	struct spout__job upkeep; /* loop thread, while it is not out */
 	bool maintaining;         /* it is out; loop thread */
@@ -98,7 +106,10 @@ struct spout__pg_job {
 	struct spout_future future; /* first: see spout__future_alloc() */
 	struct spout__job job;
 	struct spout__timer timer; /* of the acquire time-out, then of the cancel grace */
+	struct spout__list link;   /* while it waits in line for a connection */
+	uint64_t sequence;         /* its place in that line */
 	struct spout__pg *pg;
+	const char *name;
 	uint64_t deadline_ms; /* 0: none */
 	_Atomic int phase;
 	struct spout__pg_conn *conn; /* (lock) */
@@ -119,6 +130,24 @@ struct spout__pg *spout__pg_of(struct spout_loop *loop);
 struct spout__pg_conn *spout__pg_borrow(struct spout__pg_job *job);
 /** Give it back: whole to the idle ones, else closed. */
 void spout__pg_return(struct spout__pg_conn *conn);
+/** A place with a connection, or NULL. */
+struct spout__pg_conn *spout__pg_take_idle(struct spout__pg *pg);
+/** An empty place that may connect, or NULL with a failure if the database is down. */
+struct spout__pg_conn *spout__pg_take_empty(
+    struct spout__pg *pg, struct spout__pg_failure *ret_failure);
+/** That one was not used after all. */
+void spout__pg_not_tried(struct spout__pg *pg);
+/** Put a place where it belongs. */
+void spout__pg_shelve(struct spout__pg_conn *conn);
+/** A place with a connection: young, and with nothing on its socket? */
+bool spout__pg_fit(struct spout__pg_conn *conn, bool ping);
+/** Was it idle for so long that only the server knows? */
+bool spout__pg_wants_ping(const struct spout__pg_conn *conn);
+/** Connect an empty place, and tell the pool how that went. As spout__pg_connect(). */
+int spout__pg_log_in(struct spout__pg_conn *conn, uint64_t deadline_ms);
+/** Who connects a place shall stop. */
+void spout__pg_wake(struct spout__pg_conn *conn);
+void spout__pg_wake_over(struct spout__pg_conn *conn);
 /** 0, or -EHOSTDOWN with a reason if a job would surely fail now. Loop thread. */
 int spout__pg_admit(struct spout__pg *pg, struct spout__pg_failure *ret_failure);
 /** Close what is idle and old or dead. */
@@ -193,6 +222,11 @@ void spout__pg_cancel_locked(struct spout__pg_conn *conn);
  * SPOUT__PG_CANCEL_GRACE_MS. False if one could still be: the connection must be closed.
  */
 bool spout__pg_cancel_settle(struct spout__pg_conn *conn, bool wait);
+/**
+ * The same for the loop, which may not wait: what was to be cancelled is over. Returns 0,
+ * -EAGAIN (a request is being sent: look again soon), -EIO (one may still be under way).
+ */
+int spout__pg_cancel_look(struct spout__pg_conn *conn);
 /** End the thread. Returns 0 or -ETIMEDOUT. */
 int spout__pg_cancel_stop(struct spout__pg *pg, uint64_t until_ms);
 void spout__pg_cancel_init(struct spout__pg *pg);
@@ -204,8 +238,16 @@ void spout__pg_cancel_init(struct spout__pg *pg);
  * cannot be, its future is complete at return.
  */
 void spout__pg_submit(struct spout__pg_job *job, const char *name);
+/** It has its unit: off to the executor. */
+void spout__pg_job_enter(struct spout__pg_job *job);
+/** It waits in line no longer, and failed. */
+void spout__pg_job_refuse(struct spout__pg_job *job, int error);
 /** The on_cancel of its future. */
 void spout__pg_job_on_cancel(struct spout_future *future);
+/** The pool of the running coroutine's loop, as far as it has a chance; else NULL with
+ * the failure. */
+struct spout__pg *spout__pg_usable(
+    struct spout_loop *loop, struct spout__pg_failure *ret_failure);
 
 /* --- params.c --------------------------------------------------------------------- */
 

@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Queries: one statement with typed parameters, its rows owned by the scope. Loop thread,
- * but query_run().
+ * but session_run().
+ *
+ * Most go to the driver. What is no plain statement (BEGIN, SET, COPY, VACUUM …) may need
+ * what a pipeline has not, and leave behind what nobody else should find: that is a job
+ * on a thread, after which the connection is made clean.
  */
 #include "config.h"
 
-#include "pg/pool.h"
+#include "pg/driver.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 #include <spout/log.h>
 
-/* libpq's buffers never shrink: after a result of this size the connection is closed. */
-#define BIG_RESULT_BYTES (8u << 20)
+#include "base/stats.h"
 
-struct query {
+/* What is larger has a connection to itself while it is sent. */
+#define SHARED_BYTES 16384u
+
+struct session_query {
 	struct spout__pg_job job; /* first: see spout__future_alloc() */
 	struct spout__pg_statement statement;
 	struct spout_rows rows;
@@ -24,18 +30,18 @@ struct query {
 /* Marks the futures whose value is rows. */
 static const char rows_type[] = "rows";
 
-/* --- on the thread ---------------------------------------------------------------- */
+/* --- on a thread ------------------------------------------------------------------ */
 
 static int
-query_run(struct spout__pg_job *job, struct spout__pg_conn *conn)
+session_run(struct spout__pg_job *job, struct spout__pg_conn *conn)
 {
-	struct query *query = spout__container_of(job, struct query, job);
+	struct session_query *query = spout__container_of(job, struct session_query, job);
 	int r = spout__pg_execute(
 	    conn, &query->statement, job->deadline_ms, &query->rows.result);
 
 	if (r < 0)
 		return r;
-	if (PQresultMemorySize(query->rows.result) > BIG_RESULT_BYTES)
+	if (PQresultMemorySize(query->rows.result) > SPOUT__PG_BIG_RESULT_BYTES)
 		conn->expires_ms = 0;
 	if (PQtransactionStatus(conn->pq) != PQTRANS_IDLE)
 		spout_warning(
@@ -44,61 +50,129 @@ query_run(struct spout__pg_job *job, struct spout__pg_conn *conn)
 	return 0;
 }
 
+static void *
+session_value(struct spout__pg_job *job)
+{
+	return &spout__container_of(job, struct session_query, job)->rows;
+}
+
 /* --- on the loop ------------------------------------------------------------------ */
 
-static void *
-query_value(struct spout__pg_job *job)
-{
-	return &spout__container_of(job, struct query, job)->rows;
-}
-
 static void
-query_release(void *arg)
+rows_release(void *rows)
 {
-	struct query *query = arg;
-
-	spout__pg_rows_release(&query->rows);
+	spout__pg_rows_release(rows);
 }
 
-/* A query in the scope, not yet submitted; NULL when out of memory. */
-static struct query *
-query_new(struct spout_scope *scope)
+/* What both kinds have. */
+struct parts {
+	struct spout_future *future;
+	struct spout_rows *rows;
+	struct spout__pg_statement *statement;
+};
+
+static bool
+session_new(struct spout_scope *scope, struct parts *ret)
 {
-	struct query *query =
+	struct session_query *query =
 	    spout__future_alloc(scope, sizeof(*query), spout__pg_job_on_cancel);
 
 	if (query == NULL)
-		return NULL;
-	query->job.future.type = rows_type;
-	query->job.run = query_run;
-	query->job.value = query_value;
-	if (spout_defer_in(scope, query_release, query) == 0)
-		return query;
-	spout__future_complete(&query->job.future, -ENOMEM, NULL, NULL);
-	return NULL;
+		return false;
+	query->job.run = session_run;
+	query->job.value = session_value;
+	spout__list_init(&query->job.link);
+	*ret = (struct parts){ &query->job.future, &query->rows, &query->statement };
+	return true;
 }
 
-/* Encode and submit. When that is not possible its future is complete at return. */
-static void
-query_start(struct query *query, const char *sql, const struct spout_pg_param *params,
+static bool
+driven_new(struct spout_scope *scope, struct parts *ret)
+{
+	struct spout__pg_query *query =
+	    spout__future_alloc(scope, sizeof(*query), spout__driver_on_cancel);
+
+	if (query == NULL)
+		return false;
+	spout__list_init(&query->link);
+	*ret = (struct parts){ &query->future, &query->rows, &query->statement };
+	return true;
+}
+
+/* Encode the parameters. Returns 0, or -errno when its future is complete. */
+static int
+encode(struct parts *parts, const char *sql, const struct spout_pg_param *params,
     size_t n_params, bool copy)
 {
 	size_t size = spout__pg_encoded_size(sql, params, n_params, copy);
-	void *memory =
-	    size == SIZE_MAX ? NULL : spout_alloc_in(query->job.future.scope, size + 1);
+	const char *why = "a statement has at most 65535 parameters";
+	void *memory = NULL;
+	int error = -EINVAL;
 
-	if (size == SIZE_MAX)
-		spout__future_complete(&query->job.future, -EINVAL, NULL,
-		    "a statement has at most 65535 parameters");
-	else if (memory == NULL)
-		spout__future_complete(&query->job.future, -ENOMEM, NULL,
-		    "out of memory (query parameters)");
-	else if (spout__pg_encode(
-		     sql, params, n_params, copy, memory, &query->statement) < 0)
-		spout__future_complete(&query->job.future, -EINVAL, NULL,
-		    "a void pointer other than NULL is no SQL value");
-	else
-		spout__pg_submit(&query->job, "spout_pg_query");
+	if (size != SIZE_MAX) {
+		memory = spout_alloc_in(parts->future->scope, size + 1);
+		why = "out of memory (query parameters)";
+		error = -ENOMEM;
+	}
+	if (memory != NULL) {
+		why = "a void pointer other than NULL is no SQL value";
+		error = spout__pg_encode(
+		    sql, params, n_params, copy, memory, parts->statement);
+	}
+	if (error != 0)
+		spout__future_complete(parts->future, error, NULL, why);
+	return error;
+}
+
+static void
+fail_unstarted(struct spout_future *future, const struct spout__pg_failure *failure)
+{
+	char reason[sizeof(failure->text) + 32];
+
+	spout__count(SPOUT__C_PG_ERRORS, 1);
+	spout__pg_failure_text(failure, reason, sizeof(reason));
+	spout__future_complete(future, failure->error, NULL, reason);
+}
+
+/* Start a query. When that is not possible its future is complete at return. NULL when
+ * there is no memory even for that. */
+static struct spout_future *
+query_start(struct spout_scope *scope, const char *sql,
+    const struct spout_pg_param *params, size_t n_params, bool copy)
+{
+	struct spout__pg_failure failure;
+	struct spout__pg *pg = spout__pg_usable(scope->loop, &failure);
+	struct spout__pg_plan *plan =
+	    pg != NULL ? spout__pg_plan_of(&pg->driver->plans, sql) : NULL;
+	bool session = (plan != NULL ? plan->class : spout__pg_classify(sql)) ==
+	    SPOUT__PG_JOB;
+	struct spout__pg_query *query;
+	struct parts parts;
+
+	if (!(session ? session_new(scope, &parts) : driven_new(scope, &parts)))
+		return NULL;
+	parts.future->type = rows_type;
+	if (spout_defer_in(scope, rows_release, parts.rows) < 0) {
+		spout__future_complete(parts.future, -ENOMEM, NULL, NULL);
+		return NULL;
+	}
+	if (pg == NULL) {
+		fail_unstarted(parts.future, &failure);
+	} else if (encode(&parts, sql, params, n_params, copy) != 0) {
+		return parts.future;
+	} else if (session) {
+		spout__pg_submit(
+		    spout__container_of(parts.future, struct spout__pg_job, future),
+		    "spout_pg_query");
+	} else {
+		query = spout__container_of(parts.future, struct spout__pg_query, future);
+		query->driver = pg->driver;
+		query->alone = spout__pg_encoded_size(sql, params, n_params, true) >
+		    SHARED_BYTES;
+		query->plan = plan;
+		spout__driver_submit(query);
+	}
+	return parts.future;
 }
 
 struct spout_future *
@@ -106,12 +180,12 @@ spout_pg_query_async_with(
     const char *sql, const struct spout_pg_param *params, size_t n_params)
 {
 	struct spout_coroutine *co = spout__co_must("spout_pg_query_async");
-	struct query *query = query_new(spout__coroutine_scope(co));
+	struct spout_future *future =
+	    query_start(spout__coroutine_scope(co), sql, params, n_params, true);
 
-	if (query == NULL)
+	if (future == NULL)
 		spout__co_leave(-ENOMEM, 0, "out of memory (query)");
-	query_start(query, sql, params, n_params, true);
-	return &query->job.future;
+	return future;
 }
 
 struct spout_rows *
@@ -119,14 +193,14 @@ spout_try_pg_query_with(
     const char *sql, const struct spout_pg_param *params, size_t n_params)
 {
 	struct spout_coroutine *co = spout__co_must("spout_pg_query");
-	struct query *query = query_new(spout__coroutine_scope(co));
+	struct spout_future *future =
+	    query_start(spout__coroutine_scope(co), sql, params, n_params, false);
 
-	if (query == NULL) {
+	if (future == NULL) {
 		errno = -spout__co_error(-ENOMEM, "out of memory (query)");
 		return NULL;
 	}
-	query_start(query, sql, params, n_params, false);
-	return spout_try_future_rows(&query->job.future);
+	return spout_try_future_rows(future);
 }
 
 struct spout_rows *

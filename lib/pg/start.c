@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "pg/pool.h"
+#include "pg/driver.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +20,7 @@
 /* Longer than a cancelled job takes. */
 #define FREE_MS (2 * SPOUT__PG_CANCEL_GRACE_MS + 1000)
 #define MAINTENANCE_MAX_MS 10000u
+#define MAX_RESULT_BYTES (UINT64_C(64) << 20)
 
 /*
  * Sent with every log-in, in milliseconds; the options of the URL come behind them.
@@ -105,6 +106,7 @@ release(struct spout__pg *pg)
 	pthread_cond_destroy(&pg->cancel_wanted);
 	pthread_cond_destroy(&pg->cancel_settled);
 	pthread_mutex_destroy(&pg->lock);
+	spout__driver_free(pg->driver);
 	free(pg->conns);
 	free(pg->url);
 	free(pg->application_name);
@@ -152,6 +154,9 @@ pool_new(struct spout_loop *loop, const struct spout__pg_options *options)
 	pg->options.connect_ms = or_default(options->connect_ms, 3000);
 	pg->options.lifetime_ms = or_default(options->lifetime_ms, 30 * 60 * 1000);
 	pg->options.idle_ms = or_default(options->idle_ms, 5 * 60 * 1000);
+	pg->options.fast_us = or_default(options->fast_us, 3000);
+	if (options->max_result_bytes == 0)
+		pg->options.max_result_bytes = MAX_RESULT_BYTES;
 	pthread_mutex_init(&pg->lock, NULL);
 	spout__list_init(&pg->idle);
 	spout__list_init(&pg->empty);
@@ -245,6 +250,8 @@ spout__pg_start(struct spout_loop *loop, const struct spout__pg_options *options
 	error = copy_url(pg);
 	if (error == 0)
 		error = make_places(pg, stats.threads);
+	if (error == 0 && (pg->driver = spout__driver_new(pg)) == NULL)
+		error = -ENOMEM;
 	if (error == 0)
 		error = start_maintenance(pg);
 	if (error != 0) {
@@ -288,10 +295,12 @@ spout__pg_stop(struct spout_loop *loop, uint64_t deadline_ms)
 		spout_periodic_stop(pg->maintenance);
 	pg->maintenance = NULL;
 	cancel_all(pg);
+	spout__driver_stop(pg->driver, until_ms);
 	if (pool != NULL && spout_pool_close(pool, deadline_ms) < 0)
 		return -ETIMEDOUT;
 	if (spout__pg_cancel_stop(pg, until_ms + 100) < 0)
 		return -ETIMEDOUT;
+	spout__driver_close(pg->driver);
 	spout__pg_close_all(pg);
 	pg->stopped = true;
 	return 0;

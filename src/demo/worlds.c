@@ -43,16 +43,27 @@ query_count(struct spout_request *req)
 	return n < 1 ? 1 : n > MAX_QUERIES ? MAX_QUERIES : (size_t)n;
 }
 
-static struct world
-world_read(int64_t id)
-{
-	struct spout_rows *rows =
-	    spout_pg_query("SELECT id, randomnumber FROM world WHERE id = $1", id);
+static const char read_sql[] = "SELECT id, randomnumber FROM world WHERE id = $1";
 
+static struct world
+world_of(struct spout_rows *rows, int64_t id)
+{
 	if (spout_rows_count(rows) == 0)
 		return (struct world){ id, 0 };
 	return (struct world){ spout_row_int(rows, 0, "id"),
 		spout_row_int(rows, 0, "randomnumber") };
+}
+
+/* Reads them by their ids: a query for each, all of them on their way at once. */
+static void
+worlds_read(struct world *worlds, size_t n)
+{
+	struct spout_future **answers = spout_alloc(n * sizeof(struct spout_future *));
+
+	for (size_t i = 0; i < n; i++)
+		answers[i] = spout_pg_query_async(read_sql, worlds[i].id);
+	for (size_t i = 0; i < n; i++)
+		worlds[i] = world_of(spout_future_rows(answers[i]), worlds[i].id);
 }
 
 static json_t *
@@ -75,11 +86,12 @@ worlds_answer(struct spout_request *req, const struct world *worlds, size_t n)
 void
 db_get(struct spout_request *req)
 {
+	int64_t id = random_world();
 	struct world world;
 
 	if (!tables_need(req))
 		return;
-	world = world_read(random_world());
+	world = world_of(spout_pg_query(read_sql, id), id);
 	spout_json(req, world_json(&world));
 }
 
@@ -93,7 +105,8 @@ queries_get(struct spout_request *req)
 		return;
 	worlds = spout_zalloc(n, sizeof(*worlds));
 	for (size_t i = 0; i < n; i++)
-		worlds[i] = world_read(random_world());
+		worlds[i].id = random_world();
+	worlds_read(worlds, n);
 	worlds_answer(req, worlds, n);
 }
 
@@ -140,10 +153,9 @@ updates_get(struct spout_request *req)
 		return;
 	worlds = spout_zalloc(n, sizeof(*worlds));
 	worlds_choose(worlds, n);
-	for (size_t i = 0; i < n; i++) {
-		world_read(worlds[i].id);
+	worlds_read(worlds, n);
+	for (size_t i = 0; i < n; i++)
 		worlds[i].number = random_world();
-	}
 	spout_pg_query(
 	    "WITH locked AS ("
 	    " SELECT id FROM world WHERE id = ANY ($1::int[]) ORDER BY id FOR UPDATE)"

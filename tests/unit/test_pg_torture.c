@@ -43,6 +43,13 @@ ask(void *arg)
 		42, "text", bytes);
 	done += spout_row_int(rows, 0, "n") == 42;
 	done += spout_row_bytes(rows, 0, "b").len == 2;
+	/* Prepared, then in the fast lane. */
+	spout_pg_query("SELECT $1::int AS n", 1);
+	spout_pg_query("SELECT $1::int AS n", 2);
+	a = spout_pg_query_async("SELECT $1::int AS n", 3);
+	b = spout_pg_query_async("SELECT $1::int AS n", 4);
+	done += spout_row_int(spout_future_rows(a), 0, "n") == 3;
+	done += spout_row_int(spout_future_rows(b), 0, "n") == 4;
 	a = spout_pg_query_async("SELECT generate_series(1, 2000)");
 	b = spout_pg_query_async("SELECT pg_sleep($1)", 0.001);
 	done += spout_rows_count(spout_future_rows(a)) == 2000;
@@ -70,7 +77,7 @@ ask_in_coroutine(void)
 	    .on_gone = gone, .where = "torture",
 	    .deadline_ms = spout__loop_after_ms(loop, 20000) });
 	CU_ASSERT_EQUAL(spout_loop_run(loop), 0);
-	return done == 6;
+	return done == 8;
 }
 
 static bool

@@ -2,10 +2,11 @@
 /*
  * PostgreSQL: queries, rows, jobs on a connection, transactions.
  *
- * Every worker has a pool of connections, one for each thread of its "db" pool. A query
- * runs on such a thread while the coroutine waits; when the coroutine leaves (client
- * gone, deadline), the query is cancelled on the server too. SQL takes its parameters as
- * typed C values, $1 to $8, and is never put together with printf:
+ * Every worker has a pool of connections (--db-connections). The loop itself sends
+ * queries and reads their rows while the coroutine waits; functions and transactions run
+ * on threads of the "db" pool. When the coroutine leaves (client gone, deadline), what it
+ * started is cancelled on the server too. SQL takes its parameters as typed C values,
+ * $1 to $8, and is never put together with printf:
  *
  *     struct spout_rows *rows = spout_pg_query(
  *         "SELECT name, email FROM users WHERE id = $1 AND active = $2", id, true);
@@ -16,11 +17,24 @@
  * Each query is a transaction of its own: what belongs together goes through
  * spout_pg_transaction(). A connection never keeps a transaction open between two calls.
  *
+ * Statements that come more than once are prepared on the server, by their text: keep the
+ * text the same and put what changes into parameters. A statement is read by its words:
+ *
+ *   plain reads (SELECT, VALUES, TABLE, WITH that neither write nor lock, and call but
+ *   well-known functions), once they have proved to be short: those of all requests in
+ *   one turn of the loop go out together and share connections
+ *   other SELECT, INSERT, UPDATE, DELETE, MERGE, WITH: a connection each while they run
+ *   everything else (BEGIN, SET, COPY, VACUUM …): a connection and a thread
+ *
+ * That makes no difference but in speed: an error, a cancel or a slow neighbour of one is
+ * never felt by another.
+ *
  * Errors: -EHOSTDOWN (no database configured, database down, connection lost),
  * -ENOBUFS (no connection free in time, queue full, server out of resources),
  * -EAGAIN (conflict with other transactions, lock not available),
  * -ETIMEDOUT (deadline, or the server's statement_timeout), -ECANCELED, -EIO (the server
- * refused the statement: spout_pg_sqlstate() says why), -EINVAL (misuse), -ENOMEM.
+ * refused the statement: spout_pg_sqlstate() says why), -EMSGSIZE (a query's result is
+ * larger than 64 MiB), -EINVAL (misuse), -ENOMEM.
  *
  * All functions belong inside a coroutine, but spout_pg_exec(), which belongs inside a
  * job on a connection, and those that look at rows, which are at home in both.
@@ -178,23 +192,27 @@ spout_pg_param_pointer(const void *value)
 #define SPOUT_PG_3_(sql, a, b, c) \
 	(sql), SPOUT_PG_LIST_(3, SPOUT_PG_PARAM(a), SPOUT_PG_PARAM(b), SPOUT_PG_PARAM(c))
 #define SPOUT_PG_4_(sql, a, b, c, d) \
-	(sql), SPOUT_PG_LIST_(4, SPOUT_PG_PARAM(a), SPOUT_PG_PARAM(b), \
-		   SPOUT_PG_PARAM(c), SPOUT_PG_PARAM(d))
+	(sql), \
+	    SPOUT_PG_LIST_(4, SPOUT_PG_PARAM(a), SPOUT_PG_PARAM(b), SPOUT_PG_PARAM(c), \
+		SPOUT_PG_PARAM(d))
 #define SPOUT_PG_5_(sql, a, b, c, d, e) \
-	(sql), SPOUT_PG_LIST_(5, SPOUT_PG_PARAM(a), SPOUT_PG_PARAM(b), \
-		   SPOUT_PG_PARAM(c), SPOUT_PG_PARAM(d), SPOUT_PG_PARAM(e))
+	(sql), \
+	    SPOUT_PG_LIST_(5, SPOUT_PG_PARAM(a), SPOUT_PG_PARAM(b), SPOUT_PG_PARAM(c), \
+		SPOUT_PG_PARAM(d), SPOUT_PG_PARAM(e))
 #define SPOUT_PG_6_(sql, a, b, c, d, e, f) \
 	(sql), \
 	    SPOUT_PG_LIST_(6, SPOUT_PG_PARAM(a), SPOUT_PG_PARAM(b), SPOUT_PG_PARAM(c), \
 		SPOUT_PG_PARAM(d), SPOUT_PG_PARAM(e), SPOUT_PG_PARAM(f))
 #define SPOUT_PG_7_(sql, a, b, c, d, e, f, g) \
-	(sql), SPOUT_PG_LIST_(7, SPOUT_PG_PARAM(a), SPOUT_PG_PARAM(b), \
-		   SPOUT_PG_PARAM(c), SPOUT_PG_PARAM(d), SPOUT_PG_PARAM(e), \
-		   SPOUT_PG_PARAM(f), SPOUT_PG_PARAM(g))
+	(sql), \
+	    SPOUT_PG_LIST_(7, SPOUT_PG_PARAM(a), SPOUT_PG_PARAM(b), SPOUT_PG_PARAM(c), \
+		SPOUT_PG_PARAM(d), SPOUT_PG_PARAM(e), SPOUT_PG_PARAM(f), \
+		SPOUT_PG_PARAM(g))
 #define SPOUT_PG_8_(sql, a, b, c, d, e, f, g, h) \
-	(sql), SPOUT_PG_LIST_(8, SPOUT_PG_PARAM(a), SPOUT_PG_PARAM(b), \
-		   SPOUT_PG_PARAM(c), SPOUT_PG_PARAM(d), SPOUT_PG_PARAM(e), \
-		   SPOUT_PG_PARAM(f), SPOUT_PG_PARAM(g), SPOUT_PG_PARAM(h))
+	(sql), \
+	    SPOUT_PG_LIST_(8, SPOUT_PG_PARAM(a), SPOUT_PG_PARAM(b), SPOUT_PG_PARAM(c), \
+		SPOUT_PG_PARAM(d), SPOUT_PG_PARAM(e), SPOUT_PG_PARAM(f), \
+		SPOUT_PG_PARAM(g), SPOUT_PG_PARAM(h))
 
 /* --- queries ---------------------------------------------------------------------- */
 
