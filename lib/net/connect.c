@@ -25,6 +25,7 @@
 #include "base/address.h"
 #include "executor/resolve.h"
 #include "net/costream.h"
+#include "net/tls.h"
 
 #define STAGGER_MS 250u
 #define TIMEOUT_MS 10000u
@@ -220,8 +221,11 @@ secure_stream(
     struct spout_stream *stream, struct spout_tls *tls, const char *host, uint64_t end)
 {
 	uint64_t now = spout_loop_now_ms(stream->base.loop), ms = stream->timeout_ms;
-	int r = spout__costream_start_tls(stream, tls, host);
+	int r;
 
+	if (tls->server)
+		return spout__co_error(-EINVAL, "TLS: the context is that of a server");
+	r = spout__costream_start_tls(stream, tls, host);
 	stream->timeout_ms = end > now ? end - now : 0;
 	if (r == 0)
 		r = spout__costream_handshake(stream);

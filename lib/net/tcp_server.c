@@ -75,13 +75,16 @@ connection_run(void *arg)
 static void
 connection_exit(struct spout_coroutine *co, const struct spout__outcome *outcome)
 {
-	(void)co;
+	const struct connection *connection = spout__coroutine_arg(co);
+
+	/* What the peer did wrong below the stream is not a failure of the handler. */
+	if (outcome->error == -EPROTO && connection->stream->error == -EPROTO)
+		return;
 	if (outcome->error == 0 || outcome->cancelled || outcome->error == -EPIPE ||
 	    outcome->error == -ECONNRESET)
 		return;
 	spout__count(SPOUT__C_TASK_FAILURES, 1);
-	spout__log_often(
-	    SPOUT_LOG_WARNING, "TCP connection failed: %s", outcome->reason);
+	spout__log_often(SPOUT_LOG_WARNING, "TCP connection failed: %s", outcome->reason);
 }
 
 static void
@@ -303,6 +306,8 @@ spout_tcp_listen_with(const char *address, spout_tcp_handler_fn handler, void *a
 	spout__line_init(&server->drained, NULL);
 	r = server->loop != NULL ? spout__listen_parse(address, &server->address, why)
 				 : -EINVAL;
+	if (options->tls != NULL && !options->tls->server)
+		r = -EINVAL;
 	if (r == 0)
 		r = start(server);
 	if (r < 0) {

@@ -175,6 +175,9 @@ TLS_TALK = tests/unit/tls_talk.c tests/unit/tls_talk.h $(TLS_HELP) $(CO_SOURCES)
 check_PROGRAMS += tests/unit/test_tls
 tests_unit_test_tls_SOURCES = tests/unit/test_tls.c $(TLS_TALK)
 tests_unit_test_tls_LDADD = $(UNIT_LIBS) $(CRYPTO_LIBS)
+check_PROGRAMS += tests/unit/test_tls_records
+tests_unit_test_tls_records_SOURCES = tests/unit/test_tls_records.c $(TLS_TALK)
+tests_unit_test_tls_records_LDADD = $(UNIT_LIBS) $(CRYPTO_LIBS)
 check_PROGRAMS += tests/unit/test_tls_stream
 tests_unit_test_tls_stream_SOURCES = tests/unit/test_tls_stream.c $(TLS_TALK)
 tests_unit_test_tls_stream_LDADD = $(UNIT_LIBS) $(CRYPTO_LIBS)
@@ -212,6 +215,12 @@ tests_unit_test_cancel_sweep_SOURCES = tests/unit/test_cancel_sweep.c \
 	tests/unit/torture.c tests/unit/torture.h $(UNIT_SOURCES)
 tests_unit_test_cancel_sweep_LDFLAGS = $(TORTURE_WRAP)
 tests_unit_test_cancel_sweep_LDADD = $(UNIT_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS)
+check_PROGRAMS += tests/unit/test_tls_torture
+tests_unit_test_tls_torture_SOURCES = tests/unit/test_tls_torture.c $(TLS_TALK) \
+	tests/unit/torture.c tests/unit/torture.h
+tests_unit_test_tls_torture_LDFLAGS = $(TORTURE_WRAP)
+tests_unit_test_tls_torture_LDADD = $(UNIT_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS) \
+	$(CRYPTO_LIBS)
 check_PROGRAMS += tests/unit/test_sync_torture
 tests_unit_test_sync_torture_SOURCES = tests/unit/test_sync_torture.c \
 	tests/unit/torture.c tests/unit/torture.h $(UNIT_SOURCES)

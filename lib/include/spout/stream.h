@@ -13,7 +13,7 @@
  *   -ECONNRESET the connection was cut; with TLS also: ended without a farewell
  *   -EMSGSIZE   more than the limit, before the delimiter or the end
  *   -ETIMEDOUT  nothing happened for as long as spout_stream_set_timeout() allows
- *   -ENOMEM, and what the kernel reports
+ *   -ENOMEM, and what the kernel reports; spout/tls.h has those of TLS
  *
  * The deadline of the coroutine bounds each wait besides.
  */

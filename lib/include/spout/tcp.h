@@ -78,8 +78,8 @@ struct spout_tcp_server_options {
 	unsigned max_connections; /* more wait in the kernel's queue [1000] */
 	int backlog;              /* length of that queue [1024] */
 	bool reuseport;           /* SO_REUSEPORT: each worker listens on the same port */
-	/* Speak TLS (spout/tls.h): handlers start after the handshake. Borrowed until the
-	 * server is drained or freed [no]. */
+	/* Speak TLS by this context of a server (spout/tls.h): handlers start after the
+	 * handshake. Borrowed until the server is drained or freed [no]. */
 	struct spout_tls *tls;
 	struct spout_stream_options stream; /* its size is filled in */
 };
