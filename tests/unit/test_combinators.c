@@ -73,9 +73,9 @@ all_leaves_with_the_error_that_came_first_and_logs_the_others(void)
 static void
 a_quiet_future_is_not_logged(void)
 {
-	co_log_begin();
+	spout_test_log_begin();
 	co_run(all_with_two_errors, "quiet");
-	CU_ASSERT_STRING_EQUAL(co_log_end(), "");
+	SPOUT_TEST_LOG_END();
 	CU_ASSERT_STRING_EQUAL(co_reason, "disk 2");
 }
 
@@ -178,9 +178,9 @@ a_late_error_is_logged_unless_somebody_waits_again(void)
 			    "disk 1, made at "),
 	    1);
 	CU_ASSERT_EQUAL(co_count(lines, "\n"), 1);
-	co_log_begin();
+	spout_test_log_begin();
 	co_run(times_out, "seen");
-	CU_ASSERT_STRING_EQUAL(co_log_end(), "");
+	SPOUT_TEST_LOG_END();
 }
 
 static void
@@ -345,9 +345,9 @@ chains(void *arg)
 static void
 a_chained_future_ends_as_the_first_one(void)
 {
-	co_log_begin();
+	spout_test_log_begin();
 	co_run(chains, NULL);
-	CU_ASSERT_STRING_EQUAL(co_log_end(), "");
+	SPOUT_TEST_LOG_END();
 	CU_ASSERT_STRING_EQUAL(co_trace, "k");
 }
 

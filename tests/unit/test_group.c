@@ -175,9 +175,9 @@ one_fails(void *arg)
 static void
 the_first_error_cancels_the_others_and_is_the_owners(void)
 {
-	co_log_begin();
+	spout_test_log_begin();
 	co_run(one_fails, NULL);
-	CU_ASSERT_STRING_EQUAL(co_log_end(), "");
+	SPOUT_TEST_LOG_END();
 	CU_ASSERT_EQUAL(strlen(co_trace), 4);
 	CU_ASSERT_EQUAL(co_trace[0], 'b');
 	CU_ASSERT_EQUAL(co_trace[3], 'o');
@@ -219,9 +219,9 @@ further_errors_are_logged_unless_quiet(void)
 	CU_ASSERT_EQUAL(co_count(lines, ": child z"), 1);
 	CU_ASSERT_EQUAL(co_count(lines, "test_group.c:"), 1);
 	CU_ASSERT_EQUAL(co_count(lines, "\n"), 1);
-	co_log_begin();
+	spout_test_log_begin();
 	co_run(two_fail, "quiet");
-	CU_ASSERT_STRING_EQUAL(co_log_end(), "");
+	SPOUT_TEST_LOG_END();
 }
 
 static void
@@ -237,9 +237,9 @@ spawns_at_limit_until_failure(void *arg)
 static void
 a_spawn_that_waits_leaves_when_the_group_fails(void)
 {
-	co_log_begin();
+	spout_test_log_begin();
 	co_run(spawns_at_limit_until_failure, NULL);
-	CU_ASSERT_STRING_EQUAL(co_log_end(), "");
+	SPOUT_TEST_LOG_END();
 	CU_ASSERT_STRING_EQUAL(co_trace, "a");
 	CU_ASSERT_STRING_EQUAL(co_reason, "child a");
 }
@@ -357,9 +357,9 @@ waits_for_long(void *arg)
 static void
 a_deadline_of_the_owner_ends_the_children(void)
 {
-	co_log_begin();
+	spout_test_log_begin();
 	co_run_until(waits_for_long, NULL, 5);
-	CU_ASSERT_STRING_EQUAL(co_log_end(), "");
+	SPOUT_TEST_LOG_END();
 	CU_ASSERT_STRING_EQUAL(co_trace, "abo");
 	CU_ASSERT_EQUAL(co_outcome.error, -ETIMEDOUT);
 }
@@ -421,9 +421,11 @@ lets_child_wait(void *arg)
 static void
 only_the_owner_waits_for_a_group(void)
 {
-	co_log_begin();
+	spout_test_log_begin();
+	CU_ASSERT_EQUAL(spout_test_log_expect("only the owner"), 0);
 	co_run(lets_child_wait, NULL);
-	CU_ASSERT_EQUAL(co_count(co_log_end(), "only the owner"), 1);
+	SPOUT_TEST_LOG_END();
+	CU_ASSERT_EQUAL(spout_test_log_count("only the owner"), 1);
 	CU_ASSERT_STRING_EQUAL(co_trace, "i");
 }
 

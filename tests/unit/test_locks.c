@@ -258,9 +258,11 @@ frees_a_mutex(void *arg)
 static void
 who_waits_for_a_mutex_that_goes_away_is_told(void)
 {
-	co_log_begin();
+	spout_test_log_begin();
+	CU_ASSERT_EQUAL(spout_test_log_expect("spout_mutex_free"), 0);
 	co_run(frees_a_mutex, NULL);
-	CU_ASSERT_EQUAL(co_count(co_log_end(), "spout_mutex_free"), 1);
+	SPOUT_TEST_LOG_END();
+	CU_ASSERT_EQUAL(spout_test_log_count("spout_mutex_free"), 1);
 	CU_ASSERT_STRING_EQUAL(co_trace, "gg");
 	CU_ASSERT_EQUAL(co_outcome.error, 0);
 }
@@ -369,9 +371,11 @@ counts_units(void *arg)
 static void
 units_are_counted_and_bounded(void)
 {
-	co_log_begin();
+	spout_test_log_begin();
+	CU_ASSERT_EQUAL(spout_test_log_expect("holds no unit"), 0);
 	co_run(counts_units, NULL);
-	CU_ASSERT_EQUAL(co_count(co_log_end(), "holds no unit"), 2);
+	SPOUT_TEST_LOG_END();
+	CU_ASSERT_EQUAL(spout_test_log_count("holds no unit"), 2);
 	CU_ASSERT_STRING_EQUAL(co_trace, "k");
 }
 
@@ -556,11 +560,13 @@ uses_event(void *arg)
 static void
 an_event_wakes_everyone_who_waits(void)
 {
-	co_log_begin();
+	spout_test_log_begin();
+	CU_ASSERT_EQUAL(spout_test_log_expect("spout_event_wait: it is gone"), 0);
 	co_run(uses_event, NULL);
 	CU_ASSERT_STRING_EQUAL(co_trace, "abm");
 	/* The event went with its scope; the last one was told so and left. */
-	CU_ASSERT_EQUAL(co_count(co_log_end(), "spout_event_wait: it is gone"), 1);
+	SPOUT_TEST_LOG_END();
+	CU_ASSERT_EQUAL(spout_test_log_count("spout_event_wait: it is gone"), 1);
 }
 
 /* --- condition -------------------------------------------------------------------- */

@@ -157,9 +157,11 @@ refused_options(void *arg)
 static void
 options_that_make_no_queue_are_refused(void)
 {
-	co_log_begin();
+	spout_test_log_begin();
+	CU_ASSERT_EQUAL(spout_test_log_expect("a queue needs"), 0);
 	co_run(refused_options, NULL);
-	CU_ASSERT_EQUAL(co_count(co_log_end(), "a queue needs"), 3);
+	SPOUT_TEST_LOG_END();
+	CU_ASSERT_EQUAL(spout_test_log_count("a queue needs"), 3);
 	CU_ASSERT_EQUAL(co_outcome.error, -EINVAL);
 }
 
@@ -412,9 +414,11 @@ joins(void *arg)
 static void
 joining_waits_until_all_work_is_done(void)
 {
-	co_log_begin();
+	spout_test_log_begin();
+	CU_ASSERT_EQUAL(spout_test_log_expect("more often than items were put"), 0);
 	co_run(joins, NULL);
-	CU_ASSERT_EQUAL(co_count(co_log_end(), "more often than items were put"), 1);
+	SPOUT_TEST_LOG_END();
+	CU_ASSERT_EQUAL(spout_test_log_count("more often than items were put"), 1);
 	CU_ASSERT_STRING_EQUAL(co_trace, "abcdj");
 }
 

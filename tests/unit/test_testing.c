@@ -152,6 +152,23 @@ jobs_have_their_pools(void)
 	SPOUT_TEST_FAILS(-EINVAL, runs_jobs, &ms, .no_threads = true);
 }
 
+static int tests_run;
+
+SPOUT_TEST(counts_itself, .deadline_ms = 60000)
+{
+	spout_yield();
+	CU_ASSERT_NOT_EQUAL(spout_time_left_ms(), SPOUT_FOREVER);
+	tests_run++;
+}
+
+static void
+a_test_may_be_a_coroutine(void)
+{
+	tests_run = 0;
+	counts_itself();
+	CU_ASSERT_EQUAL(tests_run, 1);
+}
+
 static void
 requires(void *arg)
 {
@@ -336,6 +353,7 @@ static const struct unit_test run_tests[] = {
 	UNIT_TEST(a_task_that_hangs_is_a_time_out_although_the_test_returned),
 	UNIT_TEST(a_deadline_is_no_time_out),
 	UNIT_TEST(jobs_have_their_pools),
+	UNIT_TEST(a_test_may_be_a_coroutine),
 	UNIT_TEST(a_requirement_that_holds_goes_on),
 	UNIT_END,
 };

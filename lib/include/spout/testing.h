@@ -3,20 +3,13 @@
  * The test kit, a library of its own: pkg-config spout-testing. For tests of handlers and
  * of whatever waits:
  *
- *     static void
- *     greets(void *arg)
+ *     SPOUT_TEST(the_front_page_greets)
  *     {
  *         struct spout_test_server *server = spout_test_serve(&app);
  *         struct spout_test_response *r = spout_test_fetch(server, "GET", "/");
  *
  *         CU_ASSERT_EQUAL(r->status, 200);
  *         CU_ASSERT_STRING_EQUAL(r->body, "Hello, World!\n");
- *     }
- *
- *     static void
- *     the_front_page_greets(void)          (a test of CUnit)
- *     {
- *         SPOUT_TEST_RUN(greets, NULL);
  *     }
  *
  * src/examples/test_hello.c is a whole program. The kit does not need CUnit: the
@@ -251,7 +244,25 @@ SPOUT_API struct spout_test_sweep spout_test_sweep_at(spout_fn fn, void *arg,
 	((void)CU_assertImplementation((ok), __LINE__, (text), __FILE__, "", CU_FALSE))
 #endif
 
-/** spout_test_run(), and the coroutine has to return: neither fail nor hang. */
+/**
+ * A test of CUnit that is a coroutine, which has to return: neither fail nor hang.
+ * Options of spout_test_run() follow its name.
+ *
+ *     SPOUT_TEST(an_hour_passes, .virtual_clock = true)
+ *     {
+ *         spout_sleep(3600 * 1000);
+ *     }
+ *     …
+ *     CU_ADD_TEST(suite, an_hour_passes);
+ */
+#define SPOUT_TEST(name, ...) \
+	static void name##_runs(void *arg); \
+	static void name(void) \
+	{ \
+		SPOUT_TEST_RUN(name##_runs, NULL, __VA_ARGS__); \
+	} \
+	static void name##_runs(void *arg __attribute__((unused)))
+/** spout_test_run(), and the coroutine has to return, as above. */
 #define SPOUT_TEST_RUN(fn, arg, ...) \
 	do { \
 		struct spout_test_result spout_r_ = \
