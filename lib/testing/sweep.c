@@ -133,7 +133,8 @@ check_leftovers(void)
 		sweep_fail(-ENOTEMPTY, "left behind: %s", left);
 	count = count_now();
 	if (count != sweep.count)
-		sweep_fail(-ENOTEMPTY, "left behind: %ld -> %ld", sweep.count, count);
+		sweep_fail(-ENOTEMPTY, "left behind: count %ld -> %ld", sweep.count,
+		    count);
 }
 
 /* Run the scenario with that wait cancelled (0: none). True if there was such a wait. */

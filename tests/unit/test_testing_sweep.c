@@ -111,7 +111,7 @@ a_sweep_compares_a_count_of_the_caller(void)
 	    spout_test_sweep(counts_when_cancelled, &counted, .count = live_of);
 
 	CU_ASSERT_EQUAL(sweep.error, -ENOTEMPTY);
-	CU_ASSERT_PTR_NOT_NULL(strstr(sweep.reason, "left behind: 0 -> 1"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(sweep.reason, "left behind: count 0 -> 1"));
 }
 
 static struct spout_event *event;
