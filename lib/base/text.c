@@ -195,3 +195,26 @@ spout__json_escape(struct spout__buffer *to, const char *data, size_t len)
 	}
 	return rc != 0 ? rc : spout__buffer_append(to, data + from, len - from);
 }
+
+bool
+spout__json_depth_ok(struct spout_slice text)
+{
+	unsigned depth = 0;
+	bool quoted = false;
+	size_t i;
+
+	for (i = 0; i < text.len; i++) {
+		char c = text.data[i];
+
+		if (quoted && c == '\\')
+			i++;
+		else if (c == '"')
+			quoted = !quoted;
+		else if (!quoted && (c == '[' || c == '{') &&
+		    ++depth > SPOUT__JSON_MAX_DEPTH)
+			return false;
+		else if (!quoted && (c == ']' || c == '}') && depth > 0)
+			depth--;
+	}
+	return true;
+}

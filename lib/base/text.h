@@ -58,4 +58,9 @@ size_t spout__html_escape(const char *data, size_t len, char *to);
  */
 int spout__json_escape(struct spout__buffer *to, const char *data, size_t len);
 
+/** Deepest nesting of JSON taken from a peer: jansson recurses on a coroutine's stack. */
+#define SPOUT__JSON_MAX_DEPTH 100u
+/** False if the text opens more brackets at once than that. */
+bool spout__json_depth_ok(struct spout_slice text);
+
 #endif

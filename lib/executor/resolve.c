@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "async/async.h"
 #include "base/clock.h"
@@ -258,7 +259,7 @@ find(struct spout__list *list, const char *host, int family)
 		struct spout__query *query =
 		    spout__container_of(node, struct spout__query, own);
 
-		if (query->family == family && strcmp(query->host, host) == 0)
+		if (query->family == family && strcasecmp(query->host, host) == 0)
 			return query;
 	}
 	return NULL;

@@ -5,12 +5,11 @@
  */
 #include "config.h"
 
-#include "web/json.h"
-
 #include <errno.h>
 
 #include <jansson.h>
 
+#include "base/text.h"
 #include "web/request.h"
 
 #define SMALL_BYTES 1024u
@@ -67,29 +66,6 @@ spout_json_pack(struct spout_request *req, const char *fmt, ...)
 }
 
 /* --- in ------------------------------------------------------------------------- */
-
-bool
-spout__json_depth_ok(struct spout_slice text)
-{
-	unsigned depth = 0;
-	bool quoted = false;
-	size_t i;
-
-	for (i = 0; i < text.len; i++) {
-		char c = text.data[i];
-
-		if (quoted && c == '\\')
-			i++;
-		else if (c == '"')
-			quoted = !quoted;
-		else if (!quoted && (c == '[' || c == '{') &&
-		    ++depth > SPOUT__JSON_MAX_DEPTH)
-			return false;
-		else if (!quoted && (c == ']' || c == '}') && depth > 0)
-			depth--;
-	}
-	return true;
-}
 
 static void
 drop(void *value)

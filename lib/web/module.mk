@@ -9,8 +9,8 @@ lib_libspout_all_la_SOURCES += \
 	%D%/find.c \
 	%D%/form.c %D%/form.h \
 	%D%/health.c \
-	%D%/json.c %D%/json.h \
 	%D%/multipart.c %D%/multipart.h \
+	%D%/json.c \
 	%D%/page.c %D%/page.h \
 	%D%/request.c %D%/request.h \
 	%D%/response.c \

@@ -36,6 +36,8 @@ static const struct {
 	{ ECONNABORTED, 502 },
 	{ EHOSTUNREACH, 502 },
 	{ ENETUNREACH, 502 },
+	{ ELOOP, 502 },     /* its redirects have no end */
+	{ EMSGSIZE, 502 },  /* it answered with more than we take */
 };
 
 static const struct {

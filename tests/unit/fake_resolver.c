@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
+#include <strings.h>
 
 _Atomic unsigned fake_resolver_calls, fake_resolver_hanging, fake_resolver_elsewhere;
 
@@ -56,15 +57,15 @@ getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
 		return real(name, service, hints, ret);
 	atomic_fetch_add(&fake_resolver_calls, 1);
 	note_thread();
-	if (strcmp(name, "hung.test") == 0)
+	if (strcasecmp(name, "hung.test") == 0)
 		hang();
-	if (strcmp(name, "none.test") == 0 || strcmp(name, "hung.test") == 0)
+	if (strcasecmp(name, "none.test") == 0 || strcasecmp(name, "hung.test") == 0)
 		return EAI_NONAME;
-	if (strcmp(name, "one.test") == 0)
+	if (strcasecmp(name, "one.test") == 0)
 		name = "127.0.0.1";
-	if (strcmp(name, "two.test") == 0)
+	if (strcasecmp(name, "two.test") == 0)
 		name = "127.0.0.2";
-	if (strcmp(name, "both.test") == 0)
+	if (strcasecmp(name, "both.test") == 0)
 		name = "localhost";
 	return real(name, service, hints, ret);
 }

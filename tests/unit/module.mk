@@ -163,6 +163,14 @@ check_PROGRAMS += tests/unit/test_tcp
 tests_unit_test_tcp_SOURCES = tests/unit/test_tcp.c tests/unit/fake_resolver.c \
 	tests/unit/fake_resolver.h $(CO_SOURCES)
 tests_unit_test_tcp_LDADD = $(UNIT_LIBS)
+UPSTREAM = tests/unit/upstream.c tests/unit/upstream.h $(UNIT_SOURCES)
+check_PROGRAMS += tests/unit/test_client
+tests_unit_test_client_SOURCES = tests/unit/test_client.c $(UPSTREAM)
+tests_unit_test_client_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
+check_PROGRAMS += tests/unit/test_client_faults
+tests_unit_test_client_faults_SOURCES = tests/unit/test_client_faults.c \
+	tests/unit/fake_resolver.c tests/unit/fake_resolver.h $(UPSTREAM)
+tests_unit_test_client_faults_LDADD = $(UNIT_LIBS)
 PROCESS_HELP = tests/unit/process_help.c tests/unit/process_help.h $(CO_SOURCES)
 check_PROGRAMS += tests/unit/test_process
 tests_unit_test_process_SOURCES = tests/unit/test_process.c $(PROCESS_HELP)

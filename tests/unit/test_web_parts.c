@@ -13,7 +13,6 @@
 #include "base/text.h"
 #include "web/access_log.h"
 #include "web/args.h"
-#include "web/json.h"
 #include "web/page.h"
 #include "web/status.h"
 

@@ -5,6 +5,7 @@
 
 #include <spout/app.h>
 #include <spout/async.h>
+#include <spout/client.h>
 #include <spout/crypto.h>
 #include <spout/executor.h>
 #include <spout/form.h>
