@@ -3,15 +3,20 @@ lib_libspout_all_la_SOURCES += \
 	%D%/access_log.c %D%/access_log.h \
 	%D%/args.c %D%/args.h \
 	%D%/args_parse.c \
+	%D%/catalogue.c %D%/catalogue.h \
 	%D%/chain.c \
+	%D%/dates.c \
 	%D%/escape.c \
 	%D%/failure.c \
 	%D%/find.c \
 	%D%/form.c %D%/form.h \
 	%D%/health.c \
+	%D%/json.c %D%/json.h \
+	%D%/locale.c \
 	%D%/multipart.c %D%/multipart.h \
 	%D%/json.c \
 	%D%/page.c %D%/page.h \
+	%D%/plural.c %D%/plural.h \
 	%D%/request.c %D%/request.h \
 	%D%/response.c \
 	%D%/reverse.c \
@@ -20,4 +25,5 @@ lib_libspout_all_la_SOURCES += \
 	%D%/status.c %D%/status.h \
 	%D%/upload.c \
 	%D%/web.c %D%/web.h
-spoutinclude_HEADERS += lib/include/spout/form.h lib/include/spout/web.h
+spoutinclude_HEADERS += lib/include/spout/form.h lib/include/spout/locale.h \
+	lib/include/spout/web.h

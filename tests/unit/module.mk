@@ -147,6 +147,10 @@ check_PROGRAMS += tests/unit/test_multipart
 tests_unit_test_multipart_SOURCES = tests/unit/test_multipart.c $(UNIT_SOURCES)
 tests_unit_test_multipart_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_locale
+tests_unit_test_locale_SOURCES = tests/unit/test_locale.c $(CO_SOURCES)
+tests_unit_test_locale_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_web_life
 tests_unit_test_web_life_SOURCES = tests/unit/test_web_life.c $(WEB_CLIENT) \
 	$(UNIT_SOURCES)

@@ -9,6 +9,7 @@
 #include <spout/crypto.h>
 #include <spout/executor.h>
 #include <spout/form.h>
+#include <spout/locale.h>
 #include <spout/locks.h>
 #include <spout/log.h>
 #include <spout/loop.h>

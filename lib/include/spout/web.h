@@ -22,6 +22,7 @@ extern "C" {
 #endif
 
 struct spout_app;
+struct spout_locales;
 struct spout_option;
 struct spout_request;
 struct spout_certificate;
@@ -163,6 +164,10 @@ struct spout_app {
 	const spout_handler_fn *middleware; /* around every handler, and around the pages
 	                           * for 404, 405 and OPTIONS; ended by NULL, or NULL */
 	enum spout_slash_policy slash;
+	const struct spout_locales *locales; /* spout/locale.h, or NULL */
+	const char *default_locale; /* for who accepts none of them: "de" */
+	/* The language that the user of this request has chosen: "de", NULL: none. */
+	const char *(*get_user_locale)(struct spout_request *req);
 	/* After each response, with its outcome, whatever became of the handler. May look
 	 * at the request; may neither wait nor write nor fail. (log_request) */
 	void (*on_finish)(struct spout_request *req, const struct spout_finish *how);
