@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 noinst_PROGRAMS += src/examples/hello src/examples/tcp_echo \
-	src/examples/users src/examples/whoami
+	src/examples/users src/examples/webspider src/examples/whoami
 src_examples_hello_SOURCES = %D%/hello.c
 src_examples_hello_LDADD = lib/libspout.la
 src_examples_tcp_echo_SOURCES = %D%/tcp_echo.c
 src_examples_tcp_echo_LDADD = lib/libspout.la
 src_examples_users_SOURCES = %D%/users.c
 src_examples_users_LDADD = lib/libspout.la
+src_examples_webspider_SOURCES = %D%/links.c %D%/links.h %D%/webspider.c
+src_examples_webspider_LDADD = lib/libspout.la
 src_examples_whoami_SOURCES = %D%/whoami.c
 src_examples_whoami_LDADD = lib/libspout.la
 if HAVE_CUNIT

@@ -15,6 +15,12 @@ check_PROGRAMS += %D%/replay_multipart
 %C%_replay_multipart_SOURCES = %D%/replay.c %D%/fuzz_multipart.c %D%/fuzz.h
 %C%_replay_multipart_LDADD = lib/libspout-all.la
 
+FUZZ_LINKS_SOURCES = tests/fuzz/fuzz_links.c tests/fuzz/fuzz.h \
+	src/examples/links.c src/examples/links.h
+check_PROGRAMS += %D%/replay_links
+%C%_replay_links_SOURCES = %D%/replay.c $(FUZZ_LINKS_SOURCES)
+%C%_replay_links_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src
+
 if FUZZ
 noinst_PROGRAMS += %D%/fuzz_request
 %C%_fuzz_request_SOURCES = $(FUZZ_REQUEST_SOURCES)
@@ -30,4 +36,13 @@ noinst_PROGRAMS += %D%/fuzz_multipart
 %C%_fuzz_multipart_LDADD = lib/libspout-all.la
 endif
 
-EXTRA_DIST += %D%/README.md %D%/request.dict %D%/multipart.dict %D%/corpus %D%/regressions
+if FUZZ
+noinst_PROGRAMS += %D%/fuzz_links
+%C%_fuzz_links_SOURCES = $(FUZZ_LINKS_SOURCES)
+%C%_fuzz_links_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src
+%C%_fuzz_links_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
+
+EXTRA_DIST += %D%/README.md \
+	%D%/links.dict %D%/multipart.dict %D%/request.dict \
+	%D%/corpus %D%/regressions

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Programs that the integration tests run besides those of src/.
-noinst_PROGRAMS += %D%/children
+noinst_PROGRAMS += %D%/children %D%/site
 %C%_children_SOURCES = %D%/children.c
 %C%_children_LDADD = lib/libspout.la
+%C%_site_SOURCES = %D%/site.c
+%C%_site_LDADD = lib/libspout.la

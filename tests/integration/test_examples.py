@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The programs of src/examples that are no web applications."""
 import os
+import pty
+import re
 import signal
 import socket
+import subprocess
 import threading
 
 import harness
@@ -173,6 +176,113 @@ class TcpEchoTest(harness.TestCase):
         self.echo.wait_log("1 clients are cut off")
         self.echo.check_log()
         stays.close()
+
+
+class WebspiderTest(harness.ServerTestCase):
+    """The crawler on a site of 2,000 pages, each of which takes 20 ms."""
+
+    args = ("--processes", "1")
+    options = {"program": os.path.join(harness.BUILD, "tests", "integration", "site")}
+
+    def crawl(self, *args, path="/", status=0):
+        """Returns what it printed, a match of its first line of summary."""
+        spider = harness.Program([example("webspider"), *args, self.server.url + path])
+        self.addCleanup(spider.kill)
+        self.assertEqual(spider.wait(60), status, spider.log())
+        spider.check_log()
+        found = re.search(r"^(\d+) pages, (\d+) failed, (\d+) bytes in ([\d.]+) s, "
+                          r"(\d+) at once$", spider.log(), re.M)
+        self.assertTrue(found, spider.log())
+        return spider.log(), [float(group) for group in found.groups()]
+
+    def test_it_finds_every_page_and_no_other(self):
+        log, (pages, failed, size, _, at_once) = self.crawl("-c", "50", "--verbose")
+        self.assertEqual((pages, failed, at_once), (2000, 0, 50))
+        self.assertGreater(size, 2000 * 300)
+        self.assertIn("\n2000 links to other sites", log)
+        urls = set(re.findall(r"^%s(/.*)$" % re.escape(self.server.url), log, re.M))
+        self.assertEqual(urls, {"/"} | {"/p/%d" % n for n in range(1, 2000)})
+
+    def test_fifty_at_once_are_many_times_quicker_than_one(self):
+        one = self.crawl("--concurrency", "1", "--pages", "100")[1]
+        fifty = self.crawl("--concurrency", "50")[1]
+        self.assertEqual((one[0], fifty[0]), (100, 2000))
+        ratio = (one[3] / one[0]) / (fifty[3] / fifty[0])
+        # More than 20 on a machine that is not busy; the wait is 50 times shorter.
+        self.assertGreater(ratio, 20 / harness.SLOW / 2, "only %.1f times" % ratio)
+
+    def test_depth_and_number_of_pages_have_limits(self):
+        log, found = self.crawl("--depth", "3")
+        self.assertEqual(found[0], 1 + 2 + 4 + 8)
+        self.assertIn("16 links below depth 3", log)
+        self.assertEqual(self.crawl("--depth", "0")[1][0], 1)
+        log, found = self.crawl("--pages", "10")
+        self.assertEqual(found[0], 10)
+        self.assertIn("links beyond 10 pages", log)
+
+    def test_a_broken_link_is_reported_with_the_page_it_is_on(self):
+        log, found = self.crawl(path="/broken", status=1)
+        self.assertEqual(found[:2], [2, 1])
+        self.assertIn("%s/missing: status 404, linked from %s/broken" % (
+            self.server.url, self.server.url), log)
+
+    def test_a_redirect_is_followed(self):
+        _, found = self.crawl("--depth", "1", path="/old")
+        self.assertEqual(found[0], 4)  # /old, and what "/" links to: /p/1, /p/2, /
+
+    def test_a_site_that_is_not_there_is_a_failure(self):
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            url = "http://127.0.0.1:%d/" % closed.getsockname()[1]
+        spider = harness.Program([example("webspider"), url])
+        self.addCleanup(spider.kill)
+        self.assertEqual(spider.wait(), 1)
+        self.assertIn("1 pages, 1 failed", spider.log())
+        spider.check_log()
+
+    def test_ctrl_c_stops_it_with_what_was_done(self):
+        spider = harness.Program(
+            [example("webspider"), "-v", "-c", "5", self.server.url + "/"])
+        self.addCleanup(spider.kill)
+        spider.wait_log("/p/", count=20)
+        spider.signal(signal.SIGINT)
+        self.assertEqual(spider.wait(5), 130)
+        spider.check_log()
+        pages = int(re.search(r"^(\d+) pages, 0 failed", spider.log(), re.M).group(1))
+        self.assertTrue(20 <= pages < 2000, pages)
+        self.assertRegex(spider.log(), r"interrupted: \d+ pages that are known were not")
+
+    def test_a_terminal_shows_how_far_it_is(self):
+        ours, theirs = pty.openpty()
+        with subprocess.Popen([example("webspider"), "-c", "10", "-p", "200",
+                               self.server.url + "/"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=theirs) as spider:
+            os.close(theirs)
+            shown = b""
+            try:
+                while True:
+                    shown += os.read(ours, 65536)
+            except OSError:
+                pass  # it has ended
+            os.close(ours)
+            said = spider.stdout.read().decode()
+        self.assertEqual(spider.returncode, 0)
+        self.assertRegex(shown.decode(), r"\r\d+ pages, \d+ waiting, 0 failed, "
+                                         r"\d+ pages/s\x1b\[K")
+        self.assertTrue(shown.endswith(b"\r\x1b[K"))  # the line is gone at the end
+        self.assertTrue(said.startswith("200 pages, 0 failed"), said)
+
+    def test_wrong_options_are_refused(self):
+        for words in ([], ["a", "b"], ["ftp://a/"], ["-c", "0", "http://a/"],
+                      ["-c", "1001", "http://a/"], ["-c", "1x", "http://a/"],
+                      ["--depth=-1", "http://a/"], ["--pages=0", "http://a/"],
+                      ["--no-such-option", "http://a/"]):
+            done = harness.command(example("webspider"), *words, check=False)
+            self.assertEqual(done.returncode, 2, words)
+            self.assertTrue(done.stderr)
+        for words in (["-c", "1"], ["-c", "1000"]):
+            self.crawl("--pages", "3", *words)
+        self.assertIn("--concurrency N",
+                      harness.command(example("webspider"), "--help").stdout)
 
 
 if __name__ == "__main__":

@@ -175,6 +175,11 @@ check_PROGRAMS += tests/unit/test_client_faults
 tests_unit_test_client_faults_SOURCES = tests/unit/test_client_faults.c \
 	tests/unit/fake_resolver.c tests/unit/fake_resolver.h $(UPSTREAM)
 tests_unit_test_client_faults_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_links
+tests_unit_test_links_SOURCES = tests/unit/test_links.c \
+	src/examples/links.c src/examples/links.h $(UNIT_SOURCES)
+tests_unit_test_links_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src
+tests_unit_test_links_LDADD = $(UNIT_LIBS)
 PROCESS_HELP = tests/unit/process_help.c tests/unit/process_help.h $(CO_SOURCES)
 check_PROGRAMS += tests/unit/test_process
 tests_unit_test_process_SOURCES = tests/unit/test_process.c $(PROCESS_HELP)
