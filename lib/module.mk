@@ -6,7 +6,7 @@ lib_LTLIBRARIES += lib/libspout.la
 
 lib_libspout_all_la_SOURCES =
 lib_libspout_all_la_LIBADD = $(EVENT_LIBS) $(HTTP_PARSER_LIBS) $(JANSSON_LIBS) \
-	$(CRYPTO_LIBS) $(PQ_LIBS) $(CURL_LIBS) -lpthread
+	$(CRYPTO_LIBS) $(PQ_LIBS) $(CURL_LIBS) -lpthread -lm
 
 lib_libspout_la_SOURCES =
 lib_libspout_la_LIBADD = lib/libspout-all.la
@@ -24,6 +24,7 @@ include lib/executor/module.mk
 include lib/net/module.mk
 include lib/http/module.mk
 include lib/client/module.mk
+include lib/template/module.mk
 include lib/web/module.mk
 include lib/pg/module.mk
 include lib/supervisor/module.mk

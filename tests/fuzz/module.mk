@@ -14,6 +14,10 @@ check_PROGRAMS += %D%/replay_request
 check_PROGRAMS += %D%/replay_multipart
 %C%_replay_multipart_SOURCES = %D%/replay.c %D%/fuzz_multipart.c %D%/fuzz.h
 %C%_replay_multipart_LDADD = lib/libspout-all.la
+FUZZ_TEMPLATE_SOURCES = tests/fuzz/fuzz_template.c tests/fuzz/fuzz.h
+check_PROGRAMS += %D%/replay_template
+%C%_replay_template_SOURCES = %D%/replay.c $(FUZZ_TEMPLATE_SOURCES)
+%C%_replay_template_LDADD = lib/libspout-all.la $(JANSSON_LIBS)
 
 FUZZ_LINKS_SOURCES = tests/fuzz/fuzz_links.c tests/fuzz/fuzz.h \
 	src/examples/links.c src/examples/links.h
@@ -27,6 +31,11 @@ noinst_PROGRAMS += %D%/fuzz_request
 %C%_fuzz_request_CPPFLAGS = $(FUZZ_CPPFLAGS)
 %C%_fuzz_request_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 %C%_fuzz_request_LDADD = $(FUZZ_LIBS)
+
+noinst_PROGRAMS += %D%/fuzz_template
+%C%_fuzz_template_SOURCES = $(FUZZ_TEMPLATE_SOURCES)
+%C%_fuzz_template_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+%C%_fuzz_template_LDADD = lib/libspout-all.la $(JANSSON_LIBS)
 endif
 
 if FUZZ
@@ -46,3 +55,5 @@ endif
 EXTRA_DIST += %D%/README.md \
 	%D%/links.dict %D%/multipart.dict %D%/request.dict \
 	%D%/corpus %D%/regressions
+EXTRA_DIST += %D%/README.md %D%/request.dict %D%/multipart.dict %D%/corpus %D%/regressions
+EXTRA_DIST += %D%/template.dict

@@ -209,6 +209,18 @@ check_PROGRAMS += tests/unit/test_testing_sweep
 tests_unit_test_testing_sweep_SOURCES = tests/unit/test_testing_sweep.c $(UNIT_SOURCES)
 tests_unit_test_testing_sweep_LDADD = $(UNIT_LIBS)
 
+TEMPLATE_HELP = tests/unit/template_help.c tests/unit/template_help.h $(UNIT_SOURCES)
+check_PROGRAMS += tests/unit/test_template
+tests_unit_test_template_SOURCES = tests/unit/test_template.c $(TEMPLATE_HELP)
+tests_unit_test_template_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
+check_PROGRAMS += tests/unit/test_template_escape
+tests_unit_test_template_escape_SOURCES = tests/unit/test_template_escape.c \
+	$(TEMPLATE_HELP)
+tests_unit_test_template_escape_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
+check_PROGRAMS += tests/unit/test_template_set
+tests_unit_test_template_set_SOURCES = tests/unit/test_template_set.c $(TEMPLATE_HELP)
+tests_unit_test_template_set_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
+
 # The linker puts tests/unit/torture.c between the library and what can fail.
 TORTURE_WRAP = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc \
 	-Wl,--wrap=realloc,--wrap=free,--wrap=strdup,--wrap=mmap,--wrap=munmap \
@@ -249,6 +261,11 @@ tests_unit_test_process_torture_SOURCES = tests/unit/test_process_torture.c \
 	tests/unit/torture.c tests/unit/torture.h $(UNIT_SOURCES)
 tests_unit_test_process_torture_LDFLAGS = $(TORTURE_WRAP)
 tests_unit_test_process_torture_LDADD = $(UNIT_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS)
+check_PROGRAMS += tests/unit/test_template_torture
+tests_unit_test_template_torture_SOURCES = tests/unit/test_template_torture.c \
+	tests/unit/torture.c tests/unit/torture.h $(UNIT_SOURCES)
+tests_unit_test_template_torture_LDFLAGS = $(TORTURE_WRAP)
+tests_unit_test_template_torture_LDADD = $(UNIT_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS)
 
 check_PROGRAMS += tests/unit/test_web_torture
 tests_unit_test_web_torture_SOURCES = tests/unit/test_web_torture.c \

@@ -20,6 +20,7 @@
 #include <spout/stream.h>
 #include <spout/tcp.h>
 #include <spout/tls.h>
+#include <spout/template.h>
 #include <spout/types.h>
 #include <spout/web.h>
 
