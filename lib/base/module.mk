@@ -2,6 +2,7 @@
 lib_libspout_all_la_SOURCES += \
 	%D%/address.c %D%/address.h \
 	%D%/arena.c %D%/arena.h \
+	%D%/base64.c \
 	%D%/buffer.c %D%/buffer.h \
 	%D%/clock.c %D%/clock.h \
 	%D%/crypto.c \
@@ -10,6 +11,8 @@ lib_libspout_all_la_SOURCES += \
 	%D%/list.h \
 	%D%/log.c %D%/log.h \
 	%D%/log_ring.c %D%/log_ring.h \
+	%D%/network.c %D%/network.h \
+	%D%/seal.c \
 	%D%/stats.c %D%/stats.h \
 	%D%/text.c %D%/text.h
 spoutinclude_HEADERS += lib/include/spout/spout.h lib/include/spout/types.h
