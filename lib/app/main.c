@@ -151,8 +151,10 @@ prepare_app(void)
 
 	if (error < 0)
 		return complain(1, "preload: %s", strerror(-error));
+	if (program.settings.cookie_secret[0] != '\0')
+		program.app.cookie_secret = program.settings.cookie_secret;
 	if (spout__web_check(&program.app, why) != 0)
-		return complain(1, "routes: %s", why);
+		return complain(1, "%s", why);
 	return 0;
 }
 

@@ -66,6 +66,28 @@ parse_admin(const struct spout_option *option, const char *text, bool first,
 	return *into ? address_check(text, why) : 0;
 }
 
+static int
+parse_trusted_proxy(const struct spout_option *option, const char *text, bool first,
+    char why[SPOUT_OPTION_WHY_SIZE])
+{
+	struct spout__settings *s = option->into;
+
+	if (first)
+		s->trust.n = 0;
+	if (s->trust.n == SPOUT__TRUSTED_MAX) {
+		snprintf(why, SPOUT_OPTION_WHY_SIZE,
+		    "is one network too many (the limit is %u)", SPOUT__TRUSTED_MAX);
+		return -EINVAL;
+	}
+	if (spout__network_parse(text, &s->trust.networks[s->trust.n]) != 0) {
+		snprintf(why, SPOUT_OPTION_WHY_SIZE,
+		    "is no network such as 10.0.0.0/8, ::1 or unix");
+		return -EINVAL;
+	}
+	s->trust.n++;
+	return 0;
+}
+
 /* N or auto (0), at most `max`. */
 static int
 parse_count_or_auto(const char *text, unsigned max, unsigned *ret, char *why)
@@ -221,6 +243,7 @@ spout__settings_check(struct spout__settings *s, struct spout__options *options)
 	none_if_empty(&s->user);
 	none_if_empty(&s->pid_file);
 	none_if_empty(&s->access_log);
+	none_if_empty(&s->cookie_secret_file);
 	if (s->database && database_check(s->database, why) != 0)
 		return fail_at(options, "database", s->database, why);
 	if (s->user && user_check(s, why) != 0)
@@ -228,6 +251,11 @@ spout__settings_check(struct spout__settings *s, struct spout__options *options)
 	none_if_empty(&s->tls_client_ca);
 	if (spout__tls_settings_check(s, options) != 0)
 		return -EINVAL;
+	if (spout__secret_read(s->cookie_secret_file, s->cookie_secret, why) != 0)
+		return s->cookie_secret_file != NULL
+		    ? fail_at(options, "cookie-secret-file", s->cookie_secret_file, why)
+		    : spout__options_fail(options, "SPOUT_COOKIE_SECRET %s", why);
+	s->trust.header = (enum spout__forwarded_header)s->forwarded_header;
 	resolve_auto(s);
 	return check_ports(s, options);
 }
@@ -299,6 +327,19 @@ spout__settings_add(struct spout__settings *s, struct spout__options *options)
 		    "Largest body of a request", .min = 0, .max = (uint64_t)1 << 40 },
 		{ "max-connections", SPOUT_OPTION_NUMBER, &s->max_connections, "10000",
 		    "N", "Connections of each worker", .min = 1, .max = 10000000 },
+		{ "cookie-secret-file", SPOUT_OPTION_TEXT, &s->cookie_secret_file, NULL,
+		    "PATH",
+		    "The secret that signs cookies, or a line 'VERSION SECRET' for each; "
+		    "SPOUT_COOKIE_SECRET in the environment, too",
+		    .group = "Security:" },
+		{ "trusted-proxy", SPOUT_OPTION_OTHER, s, NULL, "NETWORK",
+		    "Believe what proxies of this network (10.0.0.0/8, ::1, unix) say of "
+		    "their clients. May be given several times",
+		    .repeat = true, .parse = parse_trusted_proxy },
+		{ "forwarded-header", SPOUT_OPTION_CHOICE, &s->forwarded_header,
+		    "x-forwarded", "KIND",
+		    "Where they say it: X-Forwarded-For and -Proto, or Forwarded",
+		    .choices = "x-forwarded|forwarded" },
 		{ "log-level", SPOUT_OPTION_CHOICE, &s->log_level, "info", "LEVEL",
 		    "debug, info, warning or error",
 		    .group = "Logging:", .choices = "debug|info|warning|error" },

@@ -12,8 +12,10 @@
 #include <spout/tls.h>
 
 #include "app/options.h"
+#include "app/secret.h"
 #include "supervisor/identity.h"
 #include "supervisor/listeners.h"
+#include "web/forwarded.h"
 
 #define SPOUT__LISTENS_MAX 32
 #define SPOUT__TLS_FILES_MAX SPOUT_TLS_CERTIFICATES_MAX
@@ -36,6 +38,10 @@ struct spout__settings {
 	uint64_t db_connections; /* of each worker */
 	uint64_t request_timeout_ms, drain_timeout_ms, idle_timeout_ms;
 	uint64_t max_body_bytes, max_connections;
+	const char *cookie_secret_file;  /* path, or NULL */
+	char cookie_secret[SPOUT__SECRET_ROOM]; /* its text, or of SPOUT_COOKIE_SECRET */
+	struct spout__trust trust;       /* in proxies */
+	unsigned forwarded_header;       /* enum spout__forwarded_header */
 	const char *user;                /* to become, or NULL */
 	struct spout__identity identity; /* of `user` */
 	const char *config;

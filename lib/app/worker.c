@@ -138,6 +138,7 @@ open_web(struct spout__life *life)
 	struct spout__web_options options = {
 		.access_log_fd = program->access_log_fd,
 		.access_log_json = program->settings.log_format == SPOUT__LOG_JSON,
+		.trust = &program->settings.trust,
 	};
 	int error = 0;
 

@@ -6,6 +6,10 @@
 #include "config.h"
 
 #include "base/log.h"
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "web/guard.h"
 #include "web/page.h"
 #include "web/request.h"
 #include "web/status.h"
@@ -30,13 +34,24 @@ set_text(struct spout_request *req, const char *name, const char *value)
 static int
 write_head(struct spout_request *req, const struct spout__page *page)
 {
-	char allow[SPOUT__ALLOW_SIZE];
+	char allow[SPOUT__ALLOW_SIZE], seconds[24];
 	int rc = spout__http_set_status(req->ex, page->status);
 
 	if (rc == 0)
 		rc = set_text(req, "Content-Type", spout__page_content_type(page));
 	if (rc == 0)
 		rc = set_text(req, "X-Request-Id", req->id);
+	if (rc == 0)
+		rc = spout__guard_fields(req);
+	if (rc == 0 && page->status == 401 && req->guarded != NULL &&
+	    req->guarded->challenge != NULL)
+		rc = set_text(req, "WWW-Authenticate", req->guarded->challenge);
+	if (rc == 0 && page->status == 429 && req->guarded != NULL &&
+	    req->guarded->retry_after_s > 0) {
+		snprintf(seconds, sizeof(seconds), "%" PRIu64,
+		    req->guarded->retry_after_s);
+		rc = set_text(req, "Retry-After", seconds);
+	}
 	if (rc == 0 && page->status == 503)
 		rc = set_text(req, "Retry-After", SPOUT__RETRY_AFTER);
 	if (rc == 0 && page->status == 405 && req->match.endpoint == NULL) {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "web/guard.h"
 #include "web/request.h"
 
 /* --- routes that are no rows of a table ----------------------------------------- */
@@ -37,9 +38,12 @@ answer_options(struct spout_request *req)
 {
 	char allow[SPOUT__ALLOW_SIZE];
 
+	spout__guard_open(req);
 	spout__router_allow(req->match.allow, allow);
 	spout_set_status(req, 204);
 	spout_set_header(req, "Allow", allow);
+	if (req->web->app->cors != NULL)
+		spout__cors_preflight(req, allow);
 }
 
 /* The path with or without its last slash, which is known. */
@@ -66,6 +70,7 @@ answer_other_slash(struct spout_request *req)
 	bool safe = req->head->method == SPOUT__HTTP_GET ||
 	    req->head->method == SPOUT__HTTP_HEAD;
 
+	spout__guard_open(req);
 	spout_redirect(req,
 	    spout_sprintf("%.*s%s%.*s", (int)path.len, path.data,
 		query.len > 0 ? "?" : "", (int)query.len, query.data),
@@ -200,9 +205,11 @@ make_router(const struct spout_route *routes, const struct spout_app *app,
     struct spout__router **ret_router, char why[SPOUT__ROUTER_WHY_SIZE])
 {
 	struct spout__route_table own = { .routes = routes,
-		.middleware = app->middleware };
+		.middleware = app->middleware,
+		.app = app };
 	struct spout__route_table health = { .routes = spout__health_routes,
-		.yield = true };
+		.yield = true,
+		.app = app };
 	struct spout__router *router = spout__router_new();
 	int rc = -ENOMEM;
 
@@ -243,8 +250,14 @@ make_hosts(struct spout__web *web, char why[SPOUT__ROUTER_WHY_SIZE])
 int
 spout__routers_make(struct spout__web *web, char why[SPOUT__ROUTER_WHY_SIZE])
 {
-	int rc = make_router(web->app->routes, web->app, &web->router, why);
+	const char *wrong = spout__guard_check(web->app, &web->keys);
+	int rc;
 
+	if (wrong != NULL) {
+		snprintf(why, SPOUT__ROUTER_WHY_SIZE, "%s", wrong);
+		return -EINVAL;
+	}
+	rc = make_router(web->app->routes, web->app, &web->router, why);
 	return rc != 0 ? rc : make_hosts(web, why);
 }
 

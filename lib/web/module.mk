@@ -4,12 +4,18 @@ lib_libspout_all_la_SOURCES += \
 	%D%/args.c %D%/args.h \
 	%D%/args_parse.c \
 	%D%/catalogue.c %D%/catalogue.h \
+	%D%/auth.c \
+	%D%/cookie.c %D%/cookie.h \
+	%D%/cookie_text.c \
+	%D%/cors.c \
 	%D%/chain.c \
 	%D%/dates.c \
 	%D%/escape.c \
 	%D%/failure.c \
 	%D%/find.c \
 	%D%/form.c %D%/form.h \
+	%D%/forwarded.c %D%/forwarded.h \
+	%D%/guard.c %D%/guard.h \
 	%D%/health.c \
 	%D%/json.c %D%/json.h \
 	%D%/locale.c \
@@ -17,13 +23,24 @@ lib_libspout_all_la_SOURCES += \
 	%D%/json.c \
 	%D%/page.c %D%/page.h \
 	%D%/plural.c %D%/plural.h \
+	%D%/keyring.c %D%/keyring.h \
+	%D%/page.c %D%/page.h \
+	%D%/password.c %D%/password.h \
+	%D%/rate.c %D%/rate.h \
 	%D%/request.c %D%/request.h \
 	%D%/response.c \
 	%D%/reverse.c \
 	%D%/router.c %D%/router.h \
 	%D%/router_build.c %D%/router_tree.h \
+	%D%/signed_value.c %D%/signed_value.h \
 	%D%/status.c %D%/status.h \
 	%D%/upload.c \
 	%D%/web.c %D%/web.h
 spoutinclude_HEADERS += lib/include/spout/form.h lib/include/spout/locale.h \
 	lib/include/spout/web.h
+	%D%/web.c %D%/web.h \
+	%D%/xsrf.c
+spoutinclude_HEADERS += lib/include/spout/form.h lib/include/spout/web.h
+spoutinclude_HEADERS += lib/include/spout/web.h lib/include/spout/cookie.h \
+	lib/include/spout/password.h \
+	lib/include/spout/security.h

@@ -151,19 +151,34 @@ spout_request_id(const struct spout_request *req)
 	return req->id;
 }
 
+void
+spout__request_client(const struct spout_request *req, struct spout__client *ret_client)
+{
+	spout__client_find(
+	    &req->web->trust, req->head, spout__http_peer(req->ex), ret_client);
+	ret_client->https = ret_client->https || spout__http_secure(req->ex);
+}
+
 const char *
 spout_remote_addr(struct spout_request *req)
 {
 	char *text = spout_alloc(SPOUT__PEER_SIZE);
+	struct sockaddr_storage addr;
+	struct spout__client client;
 
-	spout__peer_text(spout__http_peer(req->ex), text);
+	spout__request_client(req, &client);
+	spout__ip_sockaddr(&client.ip, &addr);
+	spout__peer_text((const struct sockaddr *)&addr, text);
 	return text;
 }
 
 bool
 spout_request_secure(const struct spout_request *req)
 {
-	return spout__http_secure(req->ex);
+	struct spout__client client;
+
+	spout__request_client(req, &client);
+	return client.https;
 }
 
 const struct spout_certificate *

@@ -12,6 +12,8 @@
 #include "http/server.h"
 #include "web/access_log.h"
 #include "web/args.h"
+#include "web/forwarded.h"
+#include "web/keyring.h"
 #include "web/web.h"
 
 #define SPOUT__REQUEST_ID_MAX 64
@@ -22,6 +24,8 @@ struct spout_request {
 	const struct spout__http_head *head;
 	const struct spout_route *route;
 	struct spout__args *query, *form; /* parsed on first use, in the scope */
+	struct spout__sent_cookie *sent_cookies; /* by spout_set_cookie(), newest first */
+	struct spout__guarded *guarded; /* made when first asked for (web/guard.h) */
 	const spout_handler_fn *chain; /* what spout_next() runs */
 	struct spout__finisher *finishers;
 	bool body_read;                /* a buffered body was handed out as a piece */
@@ -55,6 +59,9 @@ struct spout__web {
 	struct spout__access_log access_log;
 	bool watches_finish;           /* every response is logged or told of */
 	struct spout__list checks;
+	struct spout__keyring keys;    /* texts of the application's cookie_secret */
+	struct spout__trust trust;     /* in proxies */
+	struct spout__rates *rates;    /* made when first needed */
 	const char *unready;           /* why; NULL: ready */
 	char next_id[SPOUT__REQUEST_ID_MAX + 1]; /* the id of the next request */
 };
@@ -66,6 +73,10 @@ struct spout_request *spout__request_new(struct spout__web *web,
 void spout__request_set_id(struct spout_request *req);
 /** Begin the series of ids of this worker. */
 void spout__request_ids_init(struct spout__web *web);
+
+/** Who asks, as far as that can be known. Does not allocate. */
+void spout__request_client(
+    const struct spout_request *req, struct spout__client *ret_client);
 
 /** A host of the application's table, and its routes. */
 struct spout__host_router {

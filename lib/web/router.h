@@ -30,8 +30,8 @@ struct spout__router;
 /** A row, compiled. */
 struct spout__endpoint {
 	const struct spout_route *route; /* of a mounted table: with its whole pattern */
-	const spout_handler_fn *chain;   /* middleware, then the handler, then NULL; or
-	                                  * NULL: no middleware */
+	const spout_handler_fn *chain;   /* guard, middleware, the handler, then NULL; or
+	                                  * NULL: the handler alone */
 	size_t what_len;
 	char what[SPOUT__ROUTE_WHAT_SIZE]; /* "GET /users/{id}", perhaps cut, for
 					    * reports */
@@ -54,6 +54,7 @@ struct spout__route_table {
 	const struct spout_route *routes;
 	const spout_handler_fn *middleware; /* ended by NULL, or NULL */
 	bool yield; /* skip a row whose method and pattern are there already */
+	const struct spout_app *app; /* whose security guards them; NULL: nobody's */
 };
 
 /**

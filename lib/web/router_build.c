@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "web/guard.h"
 
 #define ALL_METHODS ((1u << SPOUT__HTTP_N_METHODS) - 1)
 
@@ -35,6 +36,7 @@ struct frame {
 	const spout_handler_fn *middleware;
 	const char *prefix;
 	unsigned depth;
+	struct spout_route asks; /* what all of its rows inherit */
 };
 
 struct builder {
@@ -42,6 +44,7 @@ struct builder {
 	const struct spout_route *route;
 	char *why;
 	bool yield;
+	const struct spout_app *app;
 };
 
 static int SPOUT_PRINTF(3, 4)
@@ -294,10 +297,12 @@ middleware_count(const spout_handler_fn *middleware)
 
 /* The chain of a row, filled from its end: handler, its own middleware, the tables'. */
 static int
-make_chain(struct spout__endpoint *endpoint, const struct frame *inner)
+make_chain(
+    struct builder *b, struct spout__endpoint *endpoint, const struct frame *inner)
 {
 	const struct spout_route *route = endpoint->route;
-	size_t n = middleware_count(route->middleware), each;
+	bool guard = b->app != NULL && spout__guard_needed(b->app, route);
+	size_t n = guard + middleware_count(route->middleware), each;
 	const struct frame *f;
 	spout_handler_fn *chain;
 
@@ -315,7 +320,19 @@ make_chain(struct spout__endpoint *endpoint, const struct frame *inner)
 	for (f = inner; f != NULL; f = f->outer)
 		for (each = middleware_count(f->middleware); each > 0;)
 			chain[--n] = f->middleware[--each];
+	if (guard)
+		chain[0] = spout__guard_run;
 	return 0;
+}
+
+/* What a mount asks for, its rows ask for, too. */
+static void
+inherit(struct spout_route *row, const struct spout_route *mount)
+{
+	row->login_required = row->login_required || mount->login_required;
+	row->xsrf_exempt = row->xsrf_exempt || mount->xsrf_exempt;
+	if (row->rate_limit == NULL)
+		row->rate_limit = mount->rate_limit;
 }
 
 /* A block for the row, in the router's list; with a pattern of its own if mounted. */
@@ -333,6 +350,7 @@ make_block(struct builder *b, const struct frame *frame)
 		snprintf(block->pattern, size, "%s%s", frame->prefix, b->route->pattern);
 		block->mounted = *b->route;
 		block->mounted.pattern = block->pattern;
+		inherit(&block->mounted, &frame->asks);
 		b->route = &block->mounted;
 	}
 	return block;
@@ -354,7 +372,7 @@ add_row(struct builder *b, const struct frame *frame)
 		return rc;
 	block->endpoint.route = b->route;
 	name_endpoint(&block->endpoint, b->route);
-	rc = make_chain(&block->endpoint, frame);
+	rc = make_chain(b, &block->endpoint, frame);
 	if (rc == 0)
 		rc = walk(b, &block->endpoint, &node);
 	return rc != 0 ? rc : hang(b, node, &block->endpoint);
@@ -369,9 +387,10 @@ add_mount(struct builder *b, const struct frame *outer)
 	const struct spout_route *row = b->route;
 	size_t len = strlen(row->pattern);
 	char prefix[PATTERN_SIZE];
-	struct frame frame = { outer, row->middleware, prefix, outer->depth + 1 };
+	struct frame frame = { outer, row->middleware, prefix, outer->depth + 1, *row };
 	int n = snprintf(prefix, sizeof(prefix), "%s%s", outer->prefix, row->pattern);
 
+	inherit(&frame.asks, &outer->asks);
 	if (row->handler != NULL || row->methods != 0)
 		return refuse(b, -EINVAL, "a mounted table has no handler or method");
 	if (row->pattern[0] != '/' || len < 2 || row->pattern[len - 1] == '/')
@@ -403,7 +422,10 @@ int
 spout__router_add(struct spout__router *router, const struct spout__route_table *table,
     char why[SPOUT__ROUTER_WHY_SIZE])
 {
-	struct builder b = { .router = router, .why = why, .yield = table->yield };
+	struct builder b = { .router = router,
+		.why = why,
+		.yield = table->yield,
+		.app = table->app };
 	struct frame frame = { .middleware = table->middleware, .prefix = "" };
 	int rc = add_rows(&b, table->routes, &frame);
 

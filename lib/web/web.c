@@ -13,6 +13,7 @@
 
 #include "base/inflight.h"
 #include "web/page.h"
+#include "web/rate.h"
 #include "web/request.h"
 #include "web/status.h"
 
@@ -123,9 +124,17 @@ static void
 log_access(struct spout_request *req, const struct spout_finish *how)
 {
 	const struct spout__http_head *head = req->head;
+	const struct sockaddr *peer = spout__http_peer(req->ex);
+	struct sockaddr_storage addr;
+	struct spout__client client;
 
+	if (req->web->trust.n > 0) {
+		spout__request_client(req, &client);
+		spout__ip_sockaddr(&client.ip, &addr);
+		peer = (const struct sockaddr *)&addr;
+	}
 	spout__access_log_add(&req->web->access_log,
-	    &(struct spout__access_entry){ .peer = spout__http_peer(req->ex),
+	    &(struct spout__access_entry){ .peer = peer,
 		.method = spout_request_method(req),
 		.target = head->target,
 		.minor = head->minor,
@@ -191,6 +200,8 @@ spout__web_new(struct spout_loop *loop, struct spout_app *app,
 	web->loop = loop;
 	web->app = app;
 	web->unready = "starting";
+	if (options->trust != NULL)
+		web->trust = *options->trust;
 	spout__list_init(&web->checks);
 	spout__request_ids_init(web);
 	spout__access_log_init(
@@ -214,6 +225,7 @@ spout__web_free(struct spout__web *web)
 	while ((node = spout__list_pop(&web->checks)) != NULL)
 		free(spout__container_of(node, struct spout__web_check, link));
 	spout__routers_free(web);
+	spout__rates_free(web->rates);
 	free(web);
 }
 

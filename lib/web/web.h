@@ -11,11 +11,13 @@
 #include "http/server.h"
 #include "web/router.h"
 
+struct spout__trust;
 struct spout__web;
 
 struct spout__web_options {
 	int access_log_fd;      /* -1: no access log */
 	bool access_log_json;   /* one JSON object per line, not the combined format */
+	const struct spout__trust *trust; /* in proxies; copied; NULL: in nobody */
 };
 
 /**

@@ -24,8 +24,27 @@ FUZZ_LINKS_SOURCES = tests/fuzz/fuzz_links.c tests/fuzz/fuzz.h \
 check_PROGRAMS += %D%/replay_links
 %C%_replay_links_SOURCES = %D%/replay.c $(FUZZ_LINKS_SOURCES)
 %C%_replay_links_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src
+FUZZ_COOKIE_SOURCES = tests/fuzz/fuzz_cookie.c tests/fuzz/fuzz.h
+check_PROGRAMS += %D%/replay_cookie
+%C%_replay_cookie_SOURCES = %D%/replay.c $(FUZZ_COOKIE_SOURCES)
+%C%_replay_cookie_LDADD = $(FUZZ_LIBS)
+
+FUZZ_FORWARDED_SOURCES = tests/fuzz/fuzz_forwarded.c tests/fuzz/fuzz.h
+check_PROGRAMS += %D%/replay_forwarded
+%C%_replay_forwarded_SOURCES = %D%/replay.c $(FUZZ_FORWARDED_SOURCES)
+%C%_replay_forwarded_LDADD = $(FUZZ_LIBS)
 
 if FUZZ
+noinst_PROGRAMS += %D%/fuzz_forwarded
+%C%_fuzz_forwarded_SOURCES = $(FUZZ_FORWARDED_SOURCES)
+%C%_fuzz_forwarded_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+%C%_fuzz_forwarded_LDADD = $(FUZZ_LIBS)
+
+noinst_PROGRAMS += %D%/fuzz_cookie
+%C%_fuzz_cookie_SOURCES = $(FUZZ_COOKIE_SOURCES)
+%C%_fuzz_cookie_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+%C%_fuzz_cookie_LDADD = $(FUZZ_LIBS)
+
 noinst_PROGRAMS += %D%/fuzz_request
 %C%_fuzz_request_SOURCES = $(FUZZ_REQUEST_SOURCES)
 %C%_fuzz_request_CPPFLAGS = $(FUZZ_CPPFLAGS)
@@ -57,3 +76,5 @@ EXTRA_DIST += %D%/README.md \
 	%D%/corpus %D%/regressions
 EXTRA_DIST += %D%/README.md %D%/request.dict %D%/multipart.dict %D%/corpus %D%/regressions
 EXTRA_DIST += %D%/template.dict
+EXTRA_DIST += %D%/README.md %D%/cookie.dict %D%/forwarded.dict \
+	%D%/multipart.dict %D%/request.dict %D%/corpus %D%/regressions

@@ -40,6 +40,8 @@ class Options(harness.TestCase):
                 (["--threads", "8-2"], "'8-2'"),
                 (["--log-format", "xml"], "text|json"),
                 (["--database", "mysql://x"], "'mysql://x'"),
+                (["--trusted-proxy", "10.0.0.1/8"], "'10.0.0.1/8' is no network"),
+                (["--forwarded-header", "x"], "x-forwarded|forwarded"),
                 (["--user", "no-such-user-here"], "'no-such-user-here'"),
                 (["--config", "/nonexistent.conf"], "/nonexistent.conf: No such file"),
                 (["stray"], "'stray'")):
@@ -102,6 +104,25 @@ class Options(harness.TestCase):
         self.assertIn("database = postgresql://me:***@db/x", done.stdout)
         self.assertIn("# environment DATABASE_URL", done.stdout)
         self.assertNotIn("s3cret", done.stdout)
+
+    def test_a_cookie_secret_is_checked_and_never_printed(self):
+        secret = "a-secret-for-cookies"
+        done = run_demo("--print-config", env={"SPOUT_COOKIE_SECRET": secret})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn(secret, done.stdout + done.stderr)
+        path = self.file(secret + "\n")
+        done = run_demo("--print-config", "--cookie-secret-file", path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"(?m)^cookie-secret-file = /")
+        self.assertNotIn(secret, done.stdout)
+        self.assert_refused(run_demo("--cookie-secret-file", "/nonexistent/secret"),
+                            "'/nonexistent/secret' cannot be read: No such file")
+        for text in ("short", "", "1 %s\n1 %s\n" % (secret, secret), "x" * 16384):
+            self.assert_refused(run_demo("--cookie-secret-file", self.file(text)),
+                                "--cookie-secret-file: ")
+            if text:
+                self.assert_refused(run_demo(env={"SPOUT_COOKIE_SECRET": text}),
+                                    "SPOUT_COOKIE_SECRET ")
 
     def test_what_print_config_says_can_be_a_file(self):
         first = run_demo("--print-config", "--max-body", "3m", "--listen", "unix:/tmp/x",
@@ -192,6 +213,20 @@ class Start(harness.TestCase):
         with open(path) as file:
             lines = [json.loads(line) for line in file]
         self.assertEqual([line["status"] for line in lines], [200, 404])
+
+    def test_the_access_log_names_whom_a_trusted_proxy_speaks_for(self):
+        path = os.path.join(self.folder(), "access.log")
+        server = self.start("--processes", "1", "--access-log", path,
+                            "--trusted-proxy", "127.0.0.0/8", "--trusted-proxy", "unix",
+                            "--forwarded-header", "forwarded")
+        server.get("/plaintext", headers=[
+            ("X-Forwarded-For", "192.0.2.9"),
+            ("Forwarded", 'for=192.0.2.8, for="[2001:db8::7]:80";proto=https')])
+        server.get("/plaintext")
+        server.stop()
+        with open(path) as file:
+            self.assertEqual([line.split()[0] for line in file],
+                             ["2001:db8::7", "127.0.0.1"])
 
     def test_it_serves_on_a_unix_socket_and_removes_it(self):
         path = os.path.join(self.folder(), "socket")

@@ -55,6 +55,18 @@ check_PROGRAMS += tests/unit/test_crypto
 tests_unit_test_crypto_SOURCES = tests/unit/test_crypto.c $(UNIT_SOURCES)
 tests_unit_test_crypto_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_cookie
+tests_unit_test_cookie_SOURCES = tests/unit/test_cookie.c $(UNIT_SOURCES)
+tests_unit_test_cookie_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_forwarded
+tests_unit_test_forwarded_SOURCES = tests/unit/test_forwarded.c $(UNIT_SOURCES)
+tests_unit_test_forwarded_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_rate
+tests_unit_test_rate_SOURCES = tests/unit/test_rate.c $(UNIT_SOURCES)
+tests_unit_test_rate_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_metrics
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c $(UNIT_SOURCES)
 tests_unit_test_metrics_LDADD = $(UNIT_LIBS)
@@ -67,6 +79,11 @@ check_PROGRAMS += tests/unit/test_pool
 tests_unit_test_pool_SOURCES = tests/unit/test_pool.c \
 	tests/unit/executor_help.c tests/unit/executor_help.h $(UNIT_SOURCES)
 tests_unit_test_pool_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_password
+tests_unit_test_password_SOURCES = tests/unit/test_password.c \
+	tests/unit/executor_help.c tests/unit/executor_help.h $(UNIT_SOURCES)
+tests_unit_test_password_LDADD = $(UNIT_LIBS)
 
 HTTP_CLIENT = tests/unit/http_client.c tests/unit/http_client.h
 
@@ -146,6 +163,15 @@ tests_unit_test_form_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
 check_PROGRAMS += tests/unit/test_multipart
 tests_unit_test_multipart_SOURCES = tests/unit/test_multipart.c $(UNIT_SOURCES)
 tests_unit_test_multipart_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_web_cookie
+tests_unit_test_web_cookie_SOURCES = tests/unit/test_web_cookie.c $(WEB_CLIENT) \
+	$(UNIT_SOURCES)
+tests_unit_test_web_cookie_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_security
+tests_unit_test_security_SOURCES = tests/unit/test_security.c $(WEB_CLIENT) \
+	$(UNIT_SOURCES)
+tests_unit_test_security_LDADD = $(UNIT_LIBS)
 
 check_PROGRAMS += tests/unit/test_locale
 tests_unit_test_locale_SOURCES = tests/unit/test_locale.c $(CO_SOURCES)

@@ -16,6 +16,7 @@
 
 struct spout_loop *loop;
 struct spout__web *web;
+const struct spout__trust *trust;
 int client, log_fd;
 char got[1 << 20], logged[65536];
 size_t got_len;
@@ -69,6 +70,7 @@ begin(struct spout_app *app, enum access_log access_log)
 {
 	struct spout__web_options web_options = {
 		.access_log_fd = -1,
+		.trust = trust,
 		.access_log_json = access_log == ACCESS_LOG_JSON,
 	};
 	struct spout__http_delegate delegate;

@@ -11,6 +11,8 @@
 
 extern struct spout_loop *loop;
 extern struct spout__web *web;
+/** In whom the next begin() trusts; NULL: in nobody. */
+extern const struct spout__trust *trust;
 extern int client, log_fd;
 /** The last answer; what was logged since begin(), access log included. */
 extern char got[1 << 20], logged[65536];

@@ -6,6 +6,7 @@
 #include <spout/app.h>
 #include <spout/async.h>
 #include <spout/client.h>
+#include <spout/cookie.h>
 #include <spout/crypto.h>
 #include <spout/executor.h>
 #include <spout/form.h>
@@ -14,9 +15,11 @@
 #include <spout/log.h>
 #include <spout/loop.h>
 #include <spout/option.h>
+#include <spout/password.h>
 #include <spout/queue.h>
 #include <spout/pg.h>
 #include <spout/process.h>
+#include <spout/security.h>
 #include <spout/stream.h>
 #include <spout/tcp.h>
 #include <spout/tls.h>

@@ -23,7 +23,10 @@ extern "C" {
 
 struct spout_app;
 struct spout_locales;
+struct spout_cors;
 struct spout_option;
+struct spout_security_headers;
+struct spout_rate_limit;
 struct spout_request;
 struct spout_certificate;
 struct json_t;
@@ -66,6 +69,9 @@ struct spout_route {
 	uint64_t timeout_ms;      /* deadline of the request [the app's] */
 	uint64_t body_timeout_ms; /* between two pieces of the body [the server's] */
 	uint64_t max_body_bytes;  /* more: 413 [the app's] */
+	bool login_required;      /* for users only (spout/security.h) */
+	const struct spout_rate_limit *rate_limit; /* by the client's address */
+	bool xsrf_exempt;         /* no token needed: for programs, not for browsers */
 	const void *data;         /* spout_route_data(req) */
 	const char *name;         /* for spout_reverse_url() */
 	const spout_handler_fn *middleware; /* around the handler; ended by NULL */
@@ -183,6 +189,23 @@ struct spout_app {
 	/* Defaults for routes that say nothing; 0: what the program's options say. */
 	uint64_t request_timeout_ms;
 	uint64_t max_body_bytes;
+
+	/*
+	 * What signs and encrypts cookies (spout/cookie.h): a secret of at least 16
+	 * characters, or a line "VERSION SECRET" for each of several, of which the first
+	 * signs. --cookie-secret-file and SPOUT_COOKIE_SECRET win over it; preload may
+	 * set it.
+	 */
+	const char *cookie_secret;
+
+	/* Security (spout/security.h). */
+	bool xsrf_cookies;            /* check tokens against forged requests */
+	const char *xsrf_cookie_name; /* ["_xsrf"]; "__Host-_xsrf" where all is https */
+	/* Who has logged in: anything, or NULL for nobody. May wait. */
+	const void *(*current_user)(struct spout_request *req);
+	const char *login_url;        /* where .login_required sends others ["/login"] */
+	const struct spout_security_headers *security_headers; /* or NULL */
+	const struct spout_cors *cors; /* or NULL */
 };
 
 /** The application that serves this request, its data, and the data of the route. */
@@ -220,9 +243,12 @@ SPOUT_API const char *spout_request_query(struct spout_request *req);
 SPOUT_API const char *spout_request_host(struct spout_request *req);
 /** The text that finds this request in the log: the client's X-Request-Id, or our own. */
 SPOUT_API const char *spout_request_id(const struct spout_request *req);
-/** Address of the peer: "192.0.2.1", "2001:db8::1", "unix". */
+/**
+ * Address of the client: "192.0.2.1", "2001:db8::1", "unix". Proxies that are trusted
+ * (--trusted-proxy) tell it; without them it is the other end of the connection.
+ */
 SPOUT_API const char *spout_remote_addr(struct spout_request *req);
-/** Did it come to us over TLS? A proxy in front may have taken that off. */
+/** Did the client use TLS: to us, or to a proxy that is trusted (--trusted-proxy)? */
 SPOUT_API bool spout_request_secure(const struct spout_request *req);
 /**
  * The certificate that the client has shown, checked against --tls-client-ca (spout/tls.h
