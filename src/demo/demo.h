@@ -24,6 +24,13 @@ void cpu_get(struct spout_request *req);
 void echo_post(struct spout_request *req);
 void upload_post(struct spout_request *req);
 
+/* login.c: a form, a signed cookie, a page behind it. */
+const void *login_user(struct spout_request *req);
+void login_get(struct spout_request *req);
+void login_post(struct spout_request *req);
+void logout_post(struct spout_request *req);
+void account_get(struct spout_request *req);
+
 /* worlds.c: the TechEmpower tests on the table world. */
 void db_get(struct spout_request *req);
 void queries_get(struct spout_request *req);

@@ -11,14 +11,18 @@ bool demo_fault_routes;
 
 static const struct spout_route routes[] = { SPOUT_GET("/", page_get),
 	SPOUT_GET("/plaintext", plaintext_get), SPOUT_GET("/json", json_get),
-	SPOUT_POST("/echo", echo_post, .stream_body = true),
-	SPOUT_POST("/upload", upload_post, .stream_body = true,
+	/* For programs: no browser's cookie decides here. */
+	SPOUT_POST("/echo", echo_post, .stream_body = true, .xsrf_exempt = true),
+	SPOUT_POST("/upload", upload_post, .stream_body = true, .xsrf_exempt = true,
 	    .max_body_bytes = MAX_UPLOAD_BYTES, .timeout_ms = 600000),
 	SPOUT_GET("/sleep", sleep_get, .timeout_ms = 90000),
 	SPOUT_GET("/cpu", cpu_get, .timeout_ms = 90000), SPOUT_GET("/db", db_get),
 	SPOUT_GET("/queries", queries_get), SPOUT_GET("/fortunes", fortunes_get),
 	SPOUT_GET("/updates", updates_get),
-	SPOUT_GET("/db/sleep", db_sleep_get, .timeout_ms = 90000), SPOUT_END };
+	SPOUT_GET("/db/sleep", db_sleep_get, .timeout_ms = 90000),
+	SPOUT_GET("/login", login_get), SPOUT_POST("/login", login_post),
+	SPOUT_POST("/logout", logout_post),
+	SPOUT_GET("/account", account_get, .login_required = true), SPOUT_END };
 
 static const struct spout_route fault_routes[] = { SPOUT_GET(
 						       "/fault/spin", fault_spin_get),
@@ -52,9 +56,17 @@ static const struct spout_periodic_task tasks[] = {
 static int
 preload(struct spout_app *app)
 {
+	static char secret[2 * 32 + 1];
 	static struct spout_route
 	    all[N_ROUTES + sizeof(fault_routes) / sizeof(fault_routes[0])];
 
+	if (app->cookie_secret == NULL) { /* logins then end with the program */
+		unsigned char random[32];
+
+		spout_random(random, sizeof(random));
+		spout_hex(random, sizeof(random), secret);
+		app->cookie_secret = secret;
+	}
 	memcpy(all, routes, sizeof(routes));
 	if (demo_fault_routes) /* over the end mark of the first table */
 		memcpy(all + N_ROUTES - 1, fault_routes, sizeof(fault_routes));
@@ -81,5 +93,7 @@ main(int argc, char **argv)
 		.periodic_tasks = tasks,
 		.preload = preload,
 		.on_worker_start = on_worker_start,
+		.xsrf_cookies = true,
+		.current_user = login_user,
 	    });
 }

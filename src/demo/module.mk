@@ -6,13 +6,17 @@ src_spout_demo_SOURCES = \
 	%D%/demo.h \
 	%D%/faults.c \
 	%D%/fortunes.c \
+	%D%/login.c \
 	%D%/main.c \
 	%D%/page.c \
 	%D%/tables.c \
 	%D%/worlds.c
-src_spout_demo_CPPFLAGS = $(AM_CPPFLAGS) -DDEMO_PAGE_FILE='"$(top_srcdir)/%D%/page.html"'
+src_spout_demo_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DDEMO_LOGIN_FILE='"$(top_srcdir)/%D%/login.html"' \
+	-DDEMO_PAGE_FILE='"$(top_srcdir)/%D%/page.html"'
 src_spout_demo_LDADD = lib/libspout.la $(JANSSON_LIBS)
-EXTRA_DIST += %D%/page.html
+EXTRA_DIST += %D%/login.html %D%/page.html
 
-# The page is part of this object.
+# The pages are part of these objects.
+%D%/spout_demo-login.$(OBJEXT): $(srcdir)/%D%/login.html
 %D%/spout_demo-page.$(OBJEXT): $(srcdir)/%D%/page.html
