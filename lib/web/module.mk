@@ -3,12 +3,12 @@ lib_libspout_all_la_SOURCES += \
 	%D%/access_log.c %D%/access_log.h \
 	%D%/args.c %D%/args.h \
 	%D%/args_parse.c \
-	%D%/catalogue.c %D%/catalogue.h \
 	%D%/auth.c \
+	%D%/catalogue.c %D%/catalogue.h \
+	%D%/chain.c \
 	%D%/cookie.c %D%/cookie.h \
 	%D%/cookie_text.c \
 	%D%/cors.c \
-	%D%/chain.c \
 	%D%/dates.c \
 	%D%/escape.c \
 	%D%/failure.c \
@@ -17,30 +17,29 @@ lib_libspout_all_la_SOURCES += \
 	%D%/forwarded.c %D%/forwarded.h \
 	%D%/guard.c %D%/guard.h \
 	%D%/health.c \
-	%D%/json.c %D%/json.h \
+	%D%/json.c \
+	%D%/keyring.c %D%/keyring.h \
 	%D%/locale.c \
 	%D%/multipart.c %D%/multipart.h \
-	%D%/json.c \
-	%D%/page.c %D%/page.h \
-	%D%/plural.c %D%/plural.h \
-	%D%/keyring.c %D%/keyring.h \
 	%D%/page.c %D%/page.h \
 	%D%/password.c %D%/password.h \
+	%D%/plural.c %D%/plural.h \
 	%D%/rate.c %D%/rate.h \
 	%D%/request.c %D%/request.h \
 	%D%/response.c \
 	%D%/reverse.c \
 	%D%/router.c %D%/router.h \
-	%D%/router_build.c %D%/router_tree.h \
+	%D%/router_build.c \
+	%D%/router_tree.h \
 	%D%/signed_value.c %D%/signed_value.h \
 	%D%/status.c %D%/status.h \
 	%D%/upload.c \
-	%D%/web.c %D%/web.h
-spoutinclude_HEADERS += lib/include/spout/form.h lib/include/spout/locale.h \
-	lib/include/spout/web.h
 	%D%/web.c %D%/web.h \
 	%D%/xsrf.c
-spoutinclude_HEADERS += lib/include/spout/form.h lib/include/spout/web.h
-spoutinclude_HEADERS += lib/include/spout/web.h lib/include/spout/cookie.h \
+spoutinclude_HEADERS += \
+	lib/include/spout/cookie.h \
+	lib/include/spout/form.h \
+	lib/include/spout/locale.h \
 	lib/include/spout/password.h \
-	lib/include/spout/security.h
+	lib/include/spout/security.h \
+	lib/include/spout/web.h
