@@ -38,7 +38,7 @@ on_notice(void *arg, const PGresult *notice)
 	spout_debug("PostgreSQL: %s", text != NULL ? text : PQresultErrorMessage(notice));
 }
 
-/* Every result of this connection passes here, also those that a user's function gets. */
+/* Every result passes here, also those that a user's function gets. */
 static int
 on_event(PGEventId id, void *info, void *arg)
 {
@@ -49,6 +49,17 @@ on_event(PGEventId id, void *info, void *arg)
 	    PQresultStatus(created->result) == PGRES_FATAL_ERROR)
 		spout__pg_fail_with_result(&conn->failure, created->result);
 	return 1;
+}
+
+/* It costs each result some memory: only for connections that run functions. */
+int
+spout__pg_hook(struct spout__pg_conn *conn)
+{
+	if (!conn->hooked && !PQregisterEventProc(conn->pq, on_event, "spout", conn))
+		return spout__pg_fail(
+		    &conn->failure, -ENOMEM, "out of memory (connection)");
+	conn->hooked = true;
+	return 0;
 }
 
 /* --- connecting ------------------------------------------------------------------- */
@@ -129,8 +140,7 @@ equip(struct spout__pg_conn *conn)
 	if (conn->socket_dup < 0)
 		return spout__pg_fail(&conn->failure, -ENOBUFS, "no descriptor is left");
 	handle = PQgetCancel(conn->pq);
-	if (handle == NULL || PQsetnonblocking(conn->pq, 1) != 0 ||
-	    !PQregisterEventProc(conn->pq, on_event, "spout", conn)) {
+	if (handle == NULL || PQsetnonblocking(conn->pq, 1) != 0) {
 		PQfreeCancel(handle);
 		return spout__pg_fail(
 		    &conn->failure, -ENOMEM, "out of memory (connection)");
@@ -151,7 +161,7 @@ spout__pg_connect(struct spout__pg_conn *conn, uint64_t until_ms)
 {
 	int r;
 
-	conn->reused = conn->doomed = false;
+	conn->reused = conn->doomed = conn->hooked = false;
 	conn->pid = getpid();
 	conn->pq = start_connecting(conn->pg);
 	if (conn->pq == NULL)

@@ -44,6 +44,8 @@ enum spout__pg_class spout__pg_classify(const char *sql);
 /* --- plan.c ----------------------------------------------------------------------- */
 
 #define SPOUT__PG_PLANS 256u
+/* "spout_", 16 digits, the end. */
+#define SPOUT__PG_NAME 23u
 
 struct spout__pg_plan {
 	struct spout__list link; /* in plans->used */
@@ -53,6 +55,7 @@ struct spout__pg_plan {
 	unsigned runs, place;
 	unsigned queries; /* that point here: not to be forgotten */
 	enum spout__pg_class class;
+	char name[SPOUT__PG_NAME];
 	char sql[];
 };
 
@@ -67,6 +70,8 @@ void spout__pg_plans_init(struct spout__pg_plans *plans, uint64_t fast_us);
 void spout__pg_plans_release(struct spout__pg_plans *plans);
 /** The plan of a statement, or NULL: too long, no memory, no place. */
 struct spout__pg_plan *spout__pg_plan_of(struct spout__pg_plans *plans, const char *sql);
+/** The name on the server of the statement with a hash, valid or not. */
+void spout__pg_plan_name(uint64_t hash, char ret_name[SPOUT__PG_NAME]);
 /** It took so long; `suspect`: after it was sent with others, and that went wrong. */
 void spout__pg_plan_took(struct spout__pg_plans *plans, struct spout__pg_plan *plan,
     uint64_t us, bool suspect);

@@ -13,7 +13,6 @@
 #include "pg/pool.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -64,6 +63,23 @@ copy_bytes(char **at, const void *data, size_t len)
 }
 
 static const char *
+encode_integer(char **at, uint64_t value, bool negative)
+{
+	char digits[20], *text = *at;
+	size_t n = 0;
+
+	do
+		digits[n++] = (char)('0' + value % 10);
+	while ((value /= 10) > 0);
+	if (negative)
+		*(*at)++ = '-';
+	while (n > 0)
+		*(*at)++ = digits[--n];
+	*(*at)++ = '\0';
+	return text;
+}
+
+static const char *
 encode_double(char **at, double value)
 {
 	char *text = *at, *comma;
@@ -96,13 +112,12 @@ encode(const struct spout_pg_param *param, char **at, bool copy)
 
 	switch (param->kind) {
 	case SPOUT_PG_INT:
-		*at +=
-		    (size_t)snprintf(*at, NUMBER_BYTES, "%" PRId64, param->value.i) + 1;
-		return text;
+		return encode_integer(at,
+		    param->value.i < 0 ? -(uint64_t)param->value.i
+				       : (uint64_t)param->value.i,
+		    param->value.i < 0);
 	case SPOUT_PG_UINT:
-		*at +=
-		    (size_t)snprintf(*at, NUMBER_BYTES, "%" PRIu64, param->value.u) + 1;
-		return text;
+		return encode_integer(at, param->value.u, false);
 	case SPOUT_PG_DOUBLE:
 		return encode_double(at, param->value.d);
 	case SPOUT_PG_BOOL:

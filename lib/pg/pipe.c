@@ -52,12 +52,6 @@ spout__pipe_fail_asked(
 
 /* --- sending ---------------------------------------------------------------------- */
 
-static void
-plan_name(uint64_t hash, char name[24])
-{
-	snprintf(name, 24, "spout_%016llx", (unsigned long long)(hash | 1));
-}
-
 /* Must something be done on the connection before the statement can run? */
 static bool
 must_prepare(const struct spout__pg_pipe *pipe, const struct spout__pg_plan *plan)
@@ -73,24 +67,24 @@ send_prepared(struct spout__pg_pipe *pipe, struct spout__pg_query *query)
 	struct spout__pg_plan *plan = query->plan;
 	uint64_t *prepared = &pipe->prepared[plan->place];
 	PGconn *pq = pipe->conn->pq;
-	char name[24], sql[40];
+	char name[SPOUT__PG_NAME], sql[SPOUT__PG_NAME + 12];
 
 	query->clearing = *prepared != 0 && *prepared != plan->hash;
-	plan_name(*prepared != 0 ? *prepared : plan->hash, name);
 	if (query->clearing) {
+		spout__pg_plan_name(*prepared, name);
 		snprintf(sql, sizeof(sql), "DEALLOCATE %s", name);
 		return PQsendQueryParams(pq, sql, 0, NULL, NULL, NULL, NULL, 0);
 	}
 	query->reused = *prepared != 0;
 	if (*prepared == 0) {
-		if (!PQsendPrepare(pq, name, plan->sql, 0, NULL))
+		if (!PQsendPrepare(pq, plan->name, plan->sql, 0, NULL))
 			return 0;
 		/* If that fails, so does what follows, and it is taken back. */
 		*prepared = plan->hash;
 		query->commands++;
 	}
 	return PQsendQueryPrepared(
-	    pq, name, s->n_params, s->values, s->lengths, s->formats, 0);
+	    pq, plan->name, s->n_params, s->values, s->lengths, s->formats, 0);
 }
 
 static void

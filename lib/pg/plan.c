@@ -11,6 +11,7 @@
 
 #include "pg/driver.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Longer texts are not remembered: they are written by machines, each for one use. */
@@ -64,6 +65,13 @@ forget(struct spout__pg_plans *plans, struct spout__pg_plan *plan)
 	free(plan);
 }
 
+void
+spout__pg_plan_name(uint64_t hash, char ret_name[SPOUT__PG_NAME])
+{
+	snprintf(
+	    ret_name, SPOUT__PG_NAME, "spout_%016llx", (unsigned long long)(hash | 1));
+}
+
 /* A place in the table, or -1 when all are in use at this moment. */
 static int
 free_place(struct spout__pg_plans *plans)
@@ -97,6 +105,7 @@ plan_new(struct spout__pg_plans *plans, const char *sql, size_t len, uint64_t ha
 		return NULL;
 	}
 	*plan = (struct spout__pg_plan){ .hash = hash, .place = (unsigned)place };
+	spout__pg_plan_name(hash, plan->name);
 	memcpy(plan->sql, sql, len + 1);
 	plan->class = spout__pg_classify(sql);
 	plan->next = *bucket(plans, hash);

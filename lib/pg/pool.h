@@ -58,6 +58,7 @@ struct spout__pg_conn {
 	uint64_t expires_ms, idle_since_ms;
 	bool reused; /* had a job before this one */
 	bool doomed; /* never to be used again */
+	bool hooked; /* spout__pg_hook() */
 	bool unsent; /* it proved dead before the statement was sent */
 	struct spout__pg_failure failure; /* the last one since a job took it */
 	struct spout__pg_failure misuse;  /* of rows, by the function that has it */
@@ -167,6 +168,8 @@ void spout__pg_cut(struct spout__pg_job *job);
 int spout__pg_connect(struct spout__pg_conn *conn, uint64_t until_ms);
 /** Close the connection of a place, if it has one. */
 void spout__pg_disconnect(struct spout__pg_conn *conn);
+/** From now on each failed result is kept in conn->failure. Returns 0 or -ENOMEM. */
+int spout__pg_hook(struct spout__pg_conn *conn);
 /** Does the failure mean that trying again soon is of no use (password, no database)? */
 bool spout__pg_refused(const struct spout__pg_failure *failure);
 

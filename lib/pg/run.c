@@ -61,6 +61,9 @@ call(struct run *run, struct spout__pg_conn *conn)
 	int r;
 
 	conn->failure.error = conn->misuse.error = 0;
+	r = spout__pg_hook(conn);
+	if (r < 0)
+		return r;
 	PQsetnonblocking(conn->pq, 0);
 	spout__pg_running = conn;
 	r = run->fn(conn->pq, run->arg);
