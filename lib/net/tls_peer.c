@@ -13,7 +13,10 @@
 
 #include "net/tls.h"
 
-/* More of a name than this is cut: the peer may have put anything into it. */
+/*
+ * A certificate with a longer text counts as none: cut in the middle, a name might be
+ * that of somebody else.
+ */
 #define TEXT_MAX 4096
 
 /* What a BIO in memory holds, copied; frees it. NULL for one that could not be filled. */
@@ -23,9 +26,7 @@ take_text(struct spout_scope *scope, BIO *bio, bool good)
 	char *data = NULL, *text = NULL;
 	long len = bio != NULL ? BIO_get_mem_data(bio, &data) : 0;
 
-	if (len > TEXT_MAX)
-		len = TEXT_MAX;
-	if (good)
+	if (good && len <= TEXT_MAX)
 		text = spout_alloc_in(scope, (size_t)len + 1);
 	if (text != NULL) {
 		if (len > 0)

@@ -82,8 +82,9 @@ class TlsCase(harness.TestCase):
         return done.stdout + done.stderr
 
     def secure(self, server, context=None):
-        """A raw connection over TLS, as harness.Connection has it."""
+        """A raw connection over TLS; input that ends without close_notify raises."""
         context = context or ssl.create_default_context(cafile=self.file("ca.pem"))
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
         connection = server.connect()
         connection.socket = context.wrap_socket(
             connection.socket, server_hostname="localhost", suppress_ragged_eofs=False)
@@ -118,12 +119,23 @@ class ClientsTest(TlsCase):
         connection = self.secure(server)
         connection.send(b"GET /plaintext HTTP/1.0\r\n\r\n")
         data = b""
-        while True:  # an end without close_notify would raise SSLEOFError
+        while True:  # an end without close_notify would raise SSLError
             piece = connection.socket.recv(65536)
             if not piece:
                 break
             data += piece
         self.assertTrue(data.endswith(b"Hello, World!"))
+
+    def test_a_response_that_is_cut_has_no_farewell(self):
+        connection = self.secure(self.serve())
+        piece = b"x" * 200000
+        connection.send(b"POST /echo HTTP/1.1\r\nHost: a\r\n"
+                        b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\nno size\r\n" % (
+                            len(piece), piece))
+        connection.read_head()
+        with self.assertRaises((ssl.SSLError, ConnectionResetError)):
+            while connection.socket.recv(65536):
+                pass
 
     def test_pipelined_requests_are_answered_in_order(self):
         connection = self.secure(self.serve())

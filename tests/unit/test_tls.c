@@ -260,6 +260,73 @@ a_server_asks_clients_for_certificates(void)
 	tls_run(co_clients);
 }
 
+/* A client's certificate whose names are a text of so many bytes. */
+static void
+make_crowded(const char *name, size_t bytes)
+{
+	static char names[8192];
+	size_t at = 0;
+
+	for (; bytes > 100; bytes -= 50) /* printed with a blank behind the comma */
+		at += (size_t)snprintf(names + at, sizeof(names) - at, "DNS:%044d,", 7);
+	snprintf(names + at, sizeof(names) - at, "DNS:%0*d", (int)bytes - 4, 7);
+	tls_make(&(struct tls_wish){ name, "ca", names, false, -1, 2 });
+}
+
+static void
+co_crowd(void *arg)
+{
+	struct spout_tls *tls = spout_tls_server_new(.ca_file = tls_file("ca"),
+	    .certificates = CERTIFICATES({ tls_file("localhost"), NULL }));
+	struct spout_slice who;
+	uint16_t port;
+
+	(void)arg;
+	spout_defer(spout_tls_free, tls);
+	port = tls_serve(tls, tell_subject, NULL);
+	CU_ASSERT_EQUAL_FATAL(ask_who_i_am(port, "crowd", &who), 0);
+	ASSERT_SLICE(who, "O=Spout,CN=crowd");
+	CU_ASSERT_EQUAL_FATAL(ask_who_i_am(port, "too-large", &who), 0);
+	ASSERT_SLICE(who, "nobody");
+}
+
+static void
+a_text_is_told_whole_or_not_at_all(void)
+{
+	make_crowded("crowd", 4096);
+	make_crowded("too-large", 4097);
+	tls_run(co_crowd);
+}
+
+static void
+co_limits(void *arg)
+{
+	struct spout_tls_certificate many[SPOUT_TLS_CERTIFICATES_MAX + 2] = { 0 };
+	char list[70];
+	struct spout_tls *tls;
+
+	(void)arg;
+	for (unsigned i = 0; i <= SPOUT_TLS_CERTIFICATES_MAX; i++)
+		many[i].cert_file = tls_file("localhost");
+	CU_ASSERT_EQUAL(spout_try_tls_server_new(&tls, .certificates = many), -E2BIG);
+	HAS(spout_error(), "more than 32 certificates");
+	many[SPOUT_TLS_CERTIFICATES_MAX].cert_file = NULL;
+	CU_ASSERT_EQUAL_FATAL(spout_try_tls_server_new(&tls, .certificates = many), 0);
+	spout_tls_free(tls);
+	memset(list, 'x', sizeof(list));
+	list[64] = '\0';
+	CU_ASSERT_EQUAL(spout_try_tls_client_new(&tls, .alpn = list), -EINVAL);
+	list[63] = '\0';
+	CU_ASSERT_EQUAL_FATAL(spout_try_tls_client_new(&tls, .alpn = list), 0);
+	spout_tls_free(tls);
+}
+
+static void
+the_limits_of_a_context_hold_on_both_sides(void)
+{
+	tls_run(co_limits);
+}
+
 static void
 expect_certificate(uint16_t port, const char *name, const char *subject)
 {
@@ -308,6 +375,8 @@ static const struct unit_test trust_tests[] = {
 	UNIT_TEST(the_default_is_to_trust_nobody_unknown),
 	UNIT_TEST(files_that_do_not_fit_are_named),
 	UNIT_TEST(a_server_asks_clients_for_certificates),
+	UNIT_TEST(a_text_is_told_whole_or_not_at_all),
+	UNIT_TEST(the_limits_of_a_context_hold_on_both_sides),
 	UNIT_TEST(the_certificate_is_chosen_by_the_name),
 	UNIT_END,
 };

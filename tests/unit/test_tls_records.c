@@ -321,18 +321,9 @@ a_context_is_good_for_its_side_only(void)
 }
 
 static void
-upgrade(struct spout_stream *stream, void *tls)
-{
-	spout_stream_read_until(stream, "\n", 100);
-	spout_stream_write(stream, "OK\n", 3);
-	spout_stream_start_tls(stream, tls, NULL);
-	tls_echo(stream, NULL);
-}
-
-static void
 co_sweep(void *arg)
 {
-	uint16_t upgrades = tls_serve(NULL, upgrade, tls_server("localhost"));
+	uint16_t upgrades = tls_serve(NULL, tls_upgrade, tls_server("localhost"));
 	struct spout_tls *client = tls_client();
 	struct spout_stream *stream =
 	    spout_tcp_connect("127.0.0.1", serve_echo(), .tls = client);

@@ -264,18 +264,9 @@ a_slow_reader_suspends_the_writer(void)
 /* --- STARTTLS -------------------------------------------------------------------- */
 
 static void
-upgrade(struct spout_stream *stream, void *tls)
-{
-	spout_stream_read_until(stream, "STARTTLS\n", 100);
-	spout_stream_write(stream, "OK\n", 3);
-	spout_stream_start_tls(stream, tls, NULL);
-	tls_echo(stream, NULL);
-}
-
-static void
 co_start_tls(void *arg)
 {
-	uint16_t port = tls_serve(NULL, upgrade, tls_server("localhost"));
+	uint16_t port = tls_serve(NULL, tls_upgrade, tls_server("localhost"));
 	struct spout_tls *tls = tls_client();
 	struct spout_stream *stream = spout_tcp_connect("127.0.0.1", port);
 

@@ -82,6 +82,15 @@ tls_say(struct spout_stream *stream, const char *line)
 }
 
 void
+tls_upgrade(struct spout_stream *stream, void *tls)
+{
+	spout_stream_read_until(stream, "\n", 100);
+	spout_stream_write(stream, "OK\n", 3);
+	spout_stream_start_tls(stream, tls, NULL);
+	tls_echo(stream, NULL);
+}
+
+void
 tls_run(spout_fn fn)
 {
 	co_run(fn, NULL);

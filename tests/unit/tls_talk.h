@@ -30,6 +30,8 @@ void tls_free_server(void *server);
 /** A handler that sends every line back; say a line to it. */
 void tls_echo(struct spout_stream *stream, void *arg);
 void tls_say(struct spout_stream *stream, const char *line);
+/** A handler that says OK to the first line and goes on over TLS, as `tls` says. */
+void tls_upgrade(struct spout_stream *stream, void *tls);
 /** Run fn as a coroutine, which must not fail. */
 void tls_run(spout_fn fn);
 

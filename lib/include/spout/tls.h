@@ -70,8 +70,8 @@ struct spout_tls_options {
 
 /**
  * A context for servers, or clients. Reads the files now; copies `options`. Returns
- * owned. Leaves, or returns -EINVAL (a file, a key that does not fit …), -ENOMEM, with
- * spout_error(). Inside a coroutine.
+ * owned. Leaves, or returns -EINVAL (a file, a key that does not fit …), -E2BIG (too
+ * many certificates), -ENOMEM, with spout_error(). Inside a coroutine.
  *
  *     static const struct spout_tls_certificate own[] = { { "a.pem", "a.key" }, { 0 } };
  *     struct spout_tls *tls = spout_tls_server_new(.certificates = own);
@@ -129,14 +129,15 @@ struct spout_certificate {
 	const char *subject; /* "CN=alice,O=Example" (RFC 2253) */
 	const char *issuer;
 	const char *serial; /* hexadecimal */
-	const char *names; /* alternative names, "DNS:a.example, IP Address:::1", or "" */
+	const char *names; /* alternative names, "DNS:a.example, IP Address:::1", or "";
+			    * for people: a name may hold a comma */
 	int64_t not_before, not_after; /* seconds since 1970 */
 	char sha256[65];               /* fingerprint, hexadecimal */
 };
 
 /**
- * The certificate that the peer has proved to own; NULL when it showed none. It was
- * verified, unless the context is insecure.
+ * The certificate that the peer has proved to own; NULL when it showed none, or one with
+ * a text of more than 4096 bytes. It was verified, unless the context is insecure.
  */
 SPOUT_API const struct spout_certificate *spout_stream_peer_certificate(
     const struct spout_stream *stream);
