@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,6 +86,34 @@ a_sweep_finds_a_descriptor_that_is_left_behind(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(sweep.reason, "is /dev/null"));
 	CU_ASSERT_EQUAL(sweep.rounds, 2);
 	CU_ASSERT_EQUAL(close(opened), 0);
+}
+
+/* Present in programs that have a leak checker, which ours have under ASan. */
+extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+
+static uintptr_t hidden; /* where a block is, in a form that the checker does not know */
+
+static void
+leaks_a_block(void *arg)
+{
+	(void)arg;
+	if (hidden == 0)
+		hidden = ~(uintptr_t)malloc(100);
+	spout_sleep(1);
+}
+
+static void
+a_sweep_finds_lost_memory_where_there_is_a_leak_checker(void)
+{
+	struct spout_test_sweep sweep = spout_test_sweep(leaks_a_block, NULL);
+
+	if (__lsan_do_recoverable_leak_check != NULL) {
+		CU_ASSERT_EQUAL(sweep.error, -ENOTEMPTY);
+		CU_ASSERT_PTR_NOT_NULL(strstr(sweep.reason, "memory was leaked"));
+	} else {
+		CU_ASSERT_EQUAL(sweep.error, 0);
+	}
+	free((void *)~hidden);
 }
 
 static void
@@ -223,6 +252,7 @@ a_zombie_is_left_behind(void)
 static const struct unit_test sweep_tests[] = {
 	UNIT_TEST(a_sweep_cancels_every_wait_at_every_moment),
 	UNIT_TEST(a_sweep_finds_a_descriptor_that_is_left_behind),
+	UNIT_TEST(a_sweep_finds_lost_memory_where_there_is_a_leak_checker),
 	UNIT_TEST(a_sweep_compares_a_count_of_the_caller),
 	UNIT_TEST(a_scenario_that_fails_untouched_is_an_error),
 	UNIT_TEST(a_round_that_hangs_is_an_error),
