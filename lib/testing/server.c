@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -30,10 +31,13 @@ listen_somewhere(uint16_t *ret_port)
 	struct sockaddr_in address = { .sin_family = AF_INET,
 		.sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) } };
 	socklen_t len = sizeof(address);
+	const int on = 1;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error;
 
 	if (fd < 0)
 		return -errno;
+	/* Accepted sockets inherit it, as from the supervisor's listeners. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    listen(fd, SOMAXCONN) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&address, &len) < 0) {

@@ -383,8 +383,15 @@ upload(struct spout_request *req)
 	spout_printf(req, "%zu", len);
 }
 
+static void
+elsewhere(struct spout_request *req)
+{
+	spout_redirect(req, "/", 302);
+}
+
 static const struct spout_route routes[] = {
 	SPOUT_GET("/", slow_page),
+	SPOUT_GET("/elsewhere", elsewhere),
 	SPOUT_POST("/upload", upload, .stream_body = true, .max_body_bytes = 1 << 20),
 	SPOUT_END,
 };
@@ -425,11 +432,59 @@ no_wait_of_a_request_leaves_its_connection_behind(void)
 	CU_ASSERT_TRUE(whole >= 2 * (1 + SPOUT_TEST_MOMENTS)); /* the untouched rounds */
 }
 
+/* What was fetched, if its handler was not cancelled. */
+static void
+expect_fetched(const struct spout_response *r, const char *body)
+{
+	if (spout_response_status(r) != 200)
+		return;
+	whole++;
+	CU_ASSERT_TRUE(spout_slice_equal(spout_response_body(r), body));
+}
+
+/* Two at once, one of them redirected; one read and one sent piece by piece. */
+static void
+fetches(void *arg)
+{
+	struct spout_test_server *server = spout_test_serve(&app);
+	const char *page = spout_test_url(server, "/");
+	struct spout_future *first, *second, *sent;
+	char much[20000] = "";
+	struct spout_response *streamed;
+	int i;
+
+	(void)arg;
+	CU_ASSERT_EQUAL(spout_client_configure(.max_clients = 1), 0);
+	first = spout_fetch_async(page);
+	second = spout_fetch_async(spout_test_url(server, "/elsewhere"));
+	expect_fetched(spout_response(first), "one two");
+	expect_fetched(spout_response(second), "one two");
+	streamed = spout_fetch_stream(page);
+	while (spout_response_read(streamed).len > 0)
+		continue;
+	spout_response_free(streamed);
+	sent = spout_fetch_async(
+	    spout_test_url(server, "/upload"), .method = "POST", .upload = true);
+	for (i = 0; i < 20; i++)
+		spout_fetch_write(sent, much, sizeof(much));
+	spout_fetch_write_end(sent);
+	expect_fetched(spout_response(sent), "400000");
+}
+
+static void
+no_wait_for_a_fetch_leaves_its_connection_behind(void)
+{
+	whole = 0;
+	SWEEP(fetches, 10, .run.threads = 1);
+	CU_ASSERT_TRUE(whole >= 3 * (1 + SPOUT_TEST_MOMENTS)); /* the untouched rounds */
+}
+
 static const struct unit_test tests[] = {
 	UNIT_TEST(no_wait_for_locks_and_queues_loses_anything),
 	UNIT_TEST(no_wait_for_a_job_leaves_it_behind),
 	UNIT_TEST(no_wait_of_a_conversation_leaves_a_connection_behind),
 	UNIT_TEST(no_wait_of_a_request_leaves_its_connection_behind),
+	UNIT_TEST(no_wait_for_a_fetch_leaves_its_connection_behind),
 	UNIT_END,
 };
 
