@@ -63,7 +63,8 @@ class ProcessTest(harness.TestCase):
         before = harness.descriptors(self.worker)
         for _ in range(20):
             self.server.get("/wait?seconds=0")
-        self.assertEqual(harness.descriptors(self.worker), before)
+        # The connection of the last request may be open for a moment longer.
+        harness.until(lambda: harness.descriptors(self.worker) <= before)
 
 
 if __name__ == "__main__":
