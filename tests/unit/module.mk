@@ -206,6 +206,13 @@ tests_unit_test_links_SOURCES = tests/unit/test_links.c \
 	src/examples/links.c src/examples/links.h $(UNIT_SOURCES)
 tests_unit_test_links_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src
 tests_unit_test_links_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_client_hops
+tests_unit_test_client_hops_SOURCES = tests/unit/test_client_hops.c \
+	tests/unit/tls_help.c tests/unit/tls_help.h $(UPSTREAM)
+tests_unit_test_client_hops_LDADD = $(UNIT_LIBS) $(CRYPTO_LIBS)
+check_PROGRAMS += tests/unit/test_client_bodies
+tests_unit_test_client_bodies_SOURCES = tests/unit/test_client_bodies.c $(UPSTREAM)
+tests_unit_test_client_bodies_LDADD = $(UNIT_LIBS) $(CURL_LIBS) -lbrotlienc
 PROCESS_HELP = tests/unit/process_help.c tests/unit/process_help.h $(CO_SOURCES)
 check_PROGRAMS += tests/unit/test_process
 tests_unit_test_process_SOURCES = tests/unit/test_process.c $(PROCESS_HELP)

@@ -22,7 +22,8 @@
  *   -EHOSTUNREACH no such name, or no route (-ENETUNREACH)
  *   -EACCES       the .allow function refused every address
  *   -ECONNREFUSED, -ECONNRESET (also: the answer ended too early)
- *   -EPROTO       TLS failed, or the answer is malformed
+ *   -EKEYREJECTED the server's certificate: unknown authority, other host, expired …
+ *   -EPROTO       TLS failed otherwise, or the answer is malformed
  *   -ELOOP        too many redirects
  *   -EMSGSIZE     head or body of the answer larger than allowed
  *   -EREMOTEIO    .fail_on_status: the status was 400 or more
