@@ -10,6 +10,8 @@
 
 /** --fault-routes: serve /fault/… (faults.c). */
 extern bool demo_fault_routes;
+/** --fetch-allow: /fetch may fetch (fetch.c). */
+extern bool demo_fetch_allow;
 
 /* page.c */
 void page_get(struct spout_request *req);
@@ -30,6 +32,10 @@ void login_get(struct spout_request *req);
 void login_post(struct spout_request *req);
 void logout_post(struct spout_request *req);
 void account_get(struct spout_request *req);
+
+/* fetch.c: asking other servers. */
+void fetch_start(void);
+void fetch_get(struct spout_request *req);
 
 /* worlds.c: the TechEmpower tests on the table world. */
 void db_get(struct spout_request *req);

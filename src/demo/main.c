@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* spout-demo: its routes, its one option, its life cycle. */
+/* spout-demo: its routes, its options, its life cycle. */
 #include "config.h"
 
 #include "demo.h"
@@ -7,7 +7,7 @@
 #define MAX_UPLOAD_BYTES ((uint64_t)1 << 30)
 #define TABLES_EVERY_MS 500
 
-bool demo_fault_routes;
+bool demo_fault_routes, demo_fetch_allow;
 
 static const struct spout_route routes[] = { SPOUT_GET("/", page_get),
 	SPOUT_GET("/plaintext", plaintext_get), SPOUT_GET("/json", json_get),
@@ -16,7 +16,8 @@ static const struct spout_route routes[] = { SPOUT_GET("/", page_get),
 	SPOUT_POST("/upload", upload_post, .stream_body = true, .xsrf_exempt = true,
 	    .max_body_bytes = MAX_UPLOAD_BYTES, .timeout_ms = 600000),
 	SPOUT_GET("/sleep", sleep_get, .timeout_ms = 90000),
-	SPOUT_GET("/cpu", cpu_get, .timeout_ms = 90000), SPOUT_GET("/db", db_get),
+	SPOUT_GET("/cpu", cpu_get, .timeout_ms = 90000),
+	SPOUT_GET("/fetch", fetch_get), SPOUT_GET("/db", db_get),
 	SPOUT_GET("/queries", queries_get), SPOUT_GET("/fortunes", fortunes_get),
 	SPOUT_GET("/updates", updates_get),
 	SPOUT_GET("/db/sleep", db_sleep_get, .timeout_ms = 90000),
@@ -33,11 +34,16 @@ static const struct spout_route fault_routes[] = { SPOUT_GET(
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
 
 static const struct spout_option options[] = {
+	{ .name = "fetch-allow",
+	    .type = SPOUT_OPTION_FLAG,
+	    .into = &demo_fetch_allow,
+	    .otherwise = "no",
+	    .group = "Demo:",
+	    .help = "Let /fetch ask other servers on the loopback of this machine" },
 	{ .name = "fault-routes",
 	    .type = SPOUT_OPTION_FLAG,
 	    .into = &demo_fault_routes,
 	    .otherwise = "no",
-	    .group = "Demo:",
 	    .help =
 		"Serve /fault/spin, /fault/crash, /fault/leak and /fault/abort-db, which "
 		"break the server on purpose" },
@@ -79,6 +85,7 @@ on_worker_start(struct spout_app *app)
 {
 	(void)app;
 	tables_start();
+	fetch_start();
 }
 
 int

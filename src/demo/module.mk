@@ -5,6 +5,7 @@ src_spout_demo_SOURCES = \
 	%D%/bodies.c \
 	%D%/demo.h \
 	%D%/faults.c \
+	%D%/fetch.c \
 	%D%/fortunes.c \
 	%D%/login.c \
 	%D%/main.c \

@@ -18,7 +18,7 @@ class Page(harness.TestCase):
 
     def load(self, with_database=True):
         env = {"DATABASE_URL": self.database.url} if with_database else {}
-        server = self.start("--processes", "1", env=env)
+        server = self.start("--processes", "1", "--fetch-allow", env=env)
         self.addCleanup(self.browser.open, "about:blank")  # before the server stops
         self.browser.console()  # what an earlier test has left there
         self.browser.open(server.url + "/")

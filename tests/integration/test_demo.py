@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The routes of spout-demo, with and without a database."""
+import concurrent.futures
 import hashlib
 import html
 import json
 import os
 import re
 import signal
+import time
 import unittest
+import urllib.parse
 
 import database
 import harness
@@ -119,6 +122,61 @@ class Routes(harness.ServerTestCase):
     def test_other_methods_are_405(self):
         self.assert_status(self.server.request("POST", "/plaintext", body=b""), 405)
         self.assert_status(self.server.get("/echo"), 405)
+
+
+class Fetch(harness.TestCase):
+    """Two servers: one asks the other."""
+
+    def setUp(self):
+        self.upstream = self.start("--processes", "1")
+        self.server = self.start("--processes", "1", "--fetch-allow")
+
+    def fetch(self, path, more=""):
+        url = urllib.parse.quote(self.upstream.url + path, safe="")
+        return self.server.get("/fetch?url=%s%s" % (url, more))
+
+    def test_it_passes_the_answer_on(self):
+        for sync in ("", "&sync=0", "&sync=1"):
+            with self.subTest(sync=sync):
+                answer = self.fetch("/json", sync)
+                self.assert_status(answer, 200)
+                self.assertEqual(json.loads(answer.body), {"message": "Hello, World!"})
+                self.assertTrue(
+                    answer.header("content-type").startswith("application/json"))
+                self.assert_status(self.fetch("/nothing", sync), 404)
+
+    def test_many_wait_at_once_unless_sync(self):
+        def all_at_once(more):
+            began = time.monotonic()
+            target = "/sleep?ms=300"
+            with concurrent.futures.ThreadPoolExecutor(5) as pool:
+                for answer in pool.map(lambda _: self.fetch(target, more), range(5)):
+                    self.assert_status(answer, 200)
+            return time.monotonic() - began
+        self.assertLess(all_at_once(""), 1.4 * harness.SLOW)
+        self.assertGreaterEqual(all_at_once("&sync=1"), 1.5)
+
+    def test_only_loopback_and_only_when_allowed(self):
+        self.assert_status(self.upstream.get("/fetch?url=http://127.0.0.1:1/"), 403)
+        for sync in ("", "&sync=1"):
+            with self.subTest(sync=sync):
+                for url in ("http://192.0.2.1/", "http://169.254.169.254/",
+                            "http://[2001:db8::1]/"):
+                    answer = self.server.get("/fetch?url=%s%s" % (url, sync))
+                    self.assert_status(answer, 403)
+                    self.assertIn("loopback", answer.text)
+
+    def test_failures_have_their_status(self):
+        self.assert_status(self.server.get("/fetch"), 400)
+        for sync in ("", "&sync=1"):
+            with self.subTest(sync=sync):
+                for url, status in (("nonsense", 400), ("file:///etc/passwd", 400),
+                                    ("http://127.0.0.1:1/", 502)):
+                    self.assert_status(
+                        self.server.get("/fetch?url=%s%s" % (url, sync)), status)
+
+    def test_the_page_sends_it_to_itself(self):
+        self.assertIn("/fetch?url=", self.server.get("/").text)
 
 
 class Faults(harness.TestCase):
