@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-noinst_PROGRAMS += src/examples/hello src/examples/tcp_echo \
+noinst_PROGRAMS += src/examples/fetch_all src/examples/hello src/examples/tcp_echo \
 	src/examples/users src/examples/webspider src/examples/whoami
+src_examples_fetch_all_SOURCES = %D%/fetch_all.c
+src_examples_fetch_all_LDADD = lib/libspout.la
 src_examples_hello_SOURCES = %D%/hello.c
 src_examples_hello_LDADD = lib/libspout.la
 src_examples_tcp_echo_SOURCES = %D%/tcp_echo.c

@@ -285,5 +285,30 @@ class WebspiderTest(harness.ServerTestCase):
                       harness.command(example("webspider"), "--help").stdout)
 
 
+class FetchAllTest(harness.TestCase):
+    def test_it_prints_each_and_fails_if_one_does(self):
+        server = self.start("--processes", "1")
+        urls = [server.url + path for path in ("/sleep?ms=200", "/plaintext", "/nothing")]
+        done = harness.command(example("fetch_all"), *urls)
+        lines = done.stdout.splitlines()
+        self.assertEqual(len(lines), 3)
+        # In the order of their ends: the slow one, given first, comes last.
+        self.assertRegex(
+            lines[2], r"^200 +\d+ bytes +\d+\.\d ms  %s$" % re.escape(urls[0]))
+        text = "\n".join(lines)
+        self.assertRegex(text, r"(?m)^200 +13 bytes .*/plaintext$")
+        self.assertRegex(text, r"(?m)^404 .*/nothing$")
+        done = harness.command(example("fetch_all"), "http://127.0.0.1:1/", urls[1],
+                               check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"(?m)^failed +http://127.0.0.1:1/: .*connect: ")
+        self.assertRegex(done.stdout, r"(?m)^200 .*/plaintext$")
+
+    def test_it_needs_a_url(self):
+        done = harness.command(example("fetch_all"), check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("usage:", done.stderr)
+
+
 if __name__ == "__main__":
     raise SystemExit("run by tests/integration/run")
