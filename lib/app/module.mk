@@ -13,6 +13,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/program.h \
 	%D%/rows_json.c %D%/rows_json.h \
 	%D%/secret.c %D%/secret.h \
+	%D%/session_store.c %D%/session_store.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/stop.c \
 	%D%/tls_settings.c %D%/tls_settings.h \

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/session_store.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "executor/executor.h"
@@ -145,6 +146,8 @@ open_web(struct spout__life *life)
 	life->web = spout__web_new(life->loop, &program->app, &options);
 	if (life->web == NULL)
 		return boot_failed(life, "cannot make the application", -errno);
+	if (program->settings.database)
+		spout__web_set_session_store(life->web, &spout__session_store_pg);
 	if (program->settings.database)
 		error = spout__web_add_check(life->web, "database", database_check, NULL);
 	return error ? boot_failed(life, "cannot make the application", error) : 0;

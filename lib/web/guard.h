@@ -19,6 +19,7 @@ struct spout__guarded {
 	unsigned char xsrf[SPOUT__XSRF_TOKEN_SIZE];
 	const char *nonce, *challenge;
 	uint64_t retry_after_s;
+	struct spout__session *session; /* loaded when first asked for */
 };
 
 /** Never NULL: leaves when out of memory. */

@@ -31,6 +31,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/router.c %D%/router.h \
 	%D%/router_build.c \
 	%D%/router_tree.h \
+	%D%/session.c %D%/session.h \
 	%D%/signed_value.c %D%/signed_value.h \
 	%D%/status.c %D%/status.h \
 	%D%/upload.c \
@@ -42,4 +43,5 @@ spoutinclude_HEADERS += \
 	lib/include/spout/locale.h \
 	lib/include/spout/password.h \
 	lib/include/spout/security.h \
+	lib/include/spout/session.h \
 	lib/include/spout/web.h

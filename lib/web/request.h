@@ -62,6 +62,7 @@ struct spout__web {
 	struct spout__keyring keys;    /* texts of the application's cookie_secret */
 	struct spout__trust trust;     /* in proxies */
 	struct spout__rates *rates;    /* made when first needed */
+	const struct spout__session_store *session_store; /* NULL: no database */
 	const char *unready;           /* why; NULL: ready */
 	char next_id[SPOUT__REQUEST_ID_MAX + 1]; /* the id of the next request */
 };

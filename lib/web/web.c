@@ -246,6 +246,13 @@ spout__web_set_unready(struct spout__web *web, const char *why)
 }
 
 void
+spout__web_set_session_store(
+    struct spout__web *web, const struct spout__session_store *store)
+{
+	web->session_store = store;
+}
+
+void
 spout__web_set_access_log(struct spout__web *web, int fd)
 {
 	web->access_log.fd = fd;

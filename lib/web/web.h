@@ -11,6 +11,7 @@
 #include "http/server.h"
 #include "web/router.h"
 
+struct spout__session_store;
 struct spout__trust;
 struct spout__web;
 
@@ -40,6 +41,9 @@ void spout__web_set_unready(struct spout__web *web, const char *why);
 /** One more check for /readyz beside the application's (static name). 0 or -ENOMEM. */
 int spout__web_add_check(struct spout__web *web, const char *name, spout_fn check,
     void *arg);
+/** Where sessions are kept, if not in cookies; borrowed. */
+void spout__web_set_session_store(
+    struct spout__web *web, const struct spout__session_store *store);
 /** Descriptor of the access log, for when its file was opened anew. */
 void spout__web_set_access_log(struct spout__web *web, int fd);
 

@@ -32,6 +32,7 @@ void login_get(struct spout_request *req);
 void login_post(struct spout_request *req);
 void logout_post(struct spout_request *req);
 void account_get(struct spout_request *req);
+void session_get(struct spout_request *req);
 
 /* fetch.c: asking other servers. */
 void fetch_start(void);

@@ -7,6 +7,8 @@
 
 #include "demo.h"
 
+#include <stdlib.h>
+
 __asm__(".section .rodata\n"
 	"demo_login_html:\n"
 	".incbin \"" DEMO_LOGIN_FILE "\"\n"
@@ -98,6 +100,17 @@ logout_post(struct spout_request *req)
 {
 	spout_clear_cookie(req, COOKIE);
 	spout_redirect(req, "/login", 303);
+}
+
+/* Counts the visits of one browser: in the database if there is one. */
+void
+session_get(struct spout_request *req)
+{
+	const char *before = spout_session_get(req, "visits");
+	long visits = before != NULL ? atol(before) + 1 : 1;
+
+	spout_session_set(req, "visits", spout_sprintf("%ld", visits));
+	spout_json_pack(req, "{s:i}", "visits", (int)visits);
 }
 
 void

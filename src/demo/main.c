@@ -23,7 +23,8 @@ static const struct spout_route routes[] = { SPOUT_GET("/", page_get),
 	SPOUT_GET("/db/sleep", db_sleep_get, .timeout_ms = 90000),
 	SPOUT_GET("/login", login_get), SPOUT_POST("/login", login_post),
 	SPOUT_POST("/logout", logout_post),
-	SPOUT_GET("/account", account_get, .login_required = true), SPOUT_END };
+	SPOUT_GET("/account", account_get, .login_required = true),
+	SPOUT_GET("/session", session_get), SPOUT_END };
 
 static const struct spout_route fault_routes[] = { SPOUT_GET(
 						       "/fault/spin", fault_spin_get),
@@ -102,5 +103,6 @@ main(int argc, char **argv)
 		.on_worker_start = on_worker_start,
 		.xsrf_cookies = true,
 		.current_user = login_user,
+		.sessions = &(const struct spout_sessions){ .idle_s = 3600 },
 	    });
 }

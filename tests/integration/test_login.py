@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Logging in to the demo: form, token, password, signed cookie, logout."""
+import hashlib
 import http.cookies
+import json
 import os
 import re
 import urllib.parse
 
 import tornado.web
 
+import database
 import harness
 
 SECRET = "a-secret-for-the-login-tests"
@@ -109,3 +112,36 @@ class Login(harness.TestCase):
         self.assertRegex(cookie, r"^spout_demo_user=2\|1:2\|10:\d{10}\|")
         for attribute in ("; HttpOnly", "; SameSite=Lax", "; Max-Age=86400", "; Path=/"):
             self.assertIn(attribute, cookie)
+
+
+class Session(harness.TestCase):
+    def visits(self, browser):
+        answer = browser.request("GET", "/session")
+        self.assert_status(answer, 200)
+        return json.loads(answer.text)["visits"]
+
+    def test_without_a_database_the_cookie_counts(self):
+        server = self.start("--processes", "2")
+        browser = Browser(server)
+        self.assertEqual([self.visits(browser) for _ in range(3)], [1, 2, 3])
+        self.assertRegex(browser.cookies["session"], r"^e1\|0\|")
+        self.assertEqual(self.visits(Browser(server)), 1)
+
+    def test_in_the_database_workers_and_restarts_share_it(self):
+        db = database.shared()
+        server = self.start("--processes", "2", env={"DATABASE_URL": db.url})
+        browser, other = Browser(server), Browser(server)
+        self.assertEqual([self.visits(browser) for _ in range(5)], [1, 2, 3, 4, 5])
+        self.assertEqual(self.visits(other), 1)
+        self.assertRegex(browser.cookies["session"], r"^[0-9a-f]{64}$")
+        key = hashlib.sha256(browser.cookies["session"].encode()).hexdigest()
+        where = "FROM spout_sessions WHERE key = '%s'" % key
+        self.assertIn('"visits":"5"', db.value("SELECT data " + where))
+        server.stop()
+        browser.server = self.start("--processes", "1", env={"DATABASE_URL": db.url})
+        self.assertEqual(self.visits(browser), 6)
+        db.query("UPDATE spout_sessions SET expires = now() - interval '1 s' "
+                 "WHERE key = '%s'" % key)
+        self.assertEqual(self.visits(browser), 1)
+        self.assertNotEqual(
+            hashlib.sha256(browser.cookies["session"].encode()).hexdigest(), key)

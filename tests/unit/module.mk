@@ -182,6 +182,11 @@ tests_unit_test_web_life_SOURCES = tests/unit/test_web_life.c $(WEB_CLIENT) \
 	$(UNIT_SOURCES)
 tests_unit_test_web_life_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
 
+check_PROGRAMS += tests/unit/test_session
+tests_unit_test_session_SOURCES = tests/unit/test_session.c $(WEB_CLIENT) \
+	$(UNIT_SOURCES)
+tests_unit_test_session_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_web_parts
 tests_unit_test_web_parts_SOURCES = tests/unit/test_web_parts.c $(UNIT_SOURCES)
 tests_unit_test_web_parts_LDADD = $(UNIT_LIBS)

@@ -20,6 +20,7 @@
 #include <spout/pg.h>
 #include <spout/process.h>
 #include <spout/security.h>
+#include <spout/session.h>
 #include <spout/stream.h>
 #include <spout/tcp.h>
 #include <spout/tls.h>

@@ -26,6 +26,7 @@ struct spout_locales;
 struct spout_cors;
 struct spout_option;
 struct spout_security_headers;
+struct spout_sessions;
 struct spout_rate_limit;
 struct spout_request;
 struct spout_certificate;
@@ -206,6 +207,7 @@ struct spout_app {
 	const char *login_url;        /* where .login_required sends others ["/login"] */
 	const struct spout_security_headers *security_headers; /* or NULL */
 	const struct spout_cors *cors; /* or NULL */
+	const struct spout_sessions *sessions; /* spout/session.h, or NULL */
 };
 
 /** The application that serves this request, its data, and the data of the route. */
