@@ -154,7 +154,8 @@ admin_open(
 	admin->server = spout__http_server_new(loop, &http_options, &delegate);
 	if (admin->server == NULL)
 		return -ENOMEM;
-	return spout__http_server_listen(admin->server, fd, tls, true, NULL, NULL);
+	return spout__http_server_listen(admin->server,
+	    &(struct spout__http_listen){ .fd = fd, .tls = tls, .shared = true });
 }
 
 struct spout__admin *

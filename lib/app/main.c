@@ -210,10 +210,13 @@ static struct spout__listen_spec
 listen_spec(const char *text, unsigned n, char bare[SPOUT__LISTEN_TEXT])
 {
 	struct spout__listen_spec spec = { .text = bare };
-	bool tls = spout__listen_split(text, bare);
+	unsigned how = spout__listen_split(text, bare);
+	bool tls = how & SPOUT__LISTEN_TLS;
 
 	if (tls)
 		program.over_tls |= (uint64_t)1 << n;
+	if (how & SPOUT__LISTEN_PROXY)
+		program.proxied |= (uint64_t)1 << n;
 	spec.mode = (enum spout__listen_mode)program.settings.listen_mode;
 	spec.announce = tls ? "listening on https://" : "listening on http://";
 	return spec;

@@ -19,6 +19,7 @@ struct spout__program {
 	int access_log_fd;     /* -1: none */
 	struct spout_tls *tls; /* of the listeners in `over_tls`; NULL: none */
 	uint64_t over_tls;     /* bit i: the worker's listener i */
+	uint64_t proxied;      /* the same for those with the PROXY protocol */
 };
 
 _Static_assert(SPOUT__LISTENS_MAX < 64, "over_tls has a bit for each listener");
@@ -28,6 +29,13 @@ static inline struct spout_tls *
 spout__program_tls(const struct spout__program *program, unsigned i)
 {
 	return i < 64 && (program->over_tls >> i & 1) ? program->tls : NULL;
+}
+
+/** Does the worker's listener `i` expect the PROXY protocol? */
+static inline bool
+spout__program_proxied(const struct spout__program *program, unsigned i)
+{
+	return i < 64 && (program->proxied >> i & 1);
 }
 
 /** Told to the supervisor beyond --drain-timeout, for what comes after the last request.

@@ -60,9 +60,14 @@ parse_admin(const struct spout_option *option, const char *text, bool first,
     char why[SPOUT_OPTION_WHY_SIZE])
 {
 	const char **into = option->into;
+	char bare[SPOUT__LISTEN_TEXT];
 
 	(void)first;
 	*into = *text != '\0' ? text : NULL;
+	if (*into && (spout__listen_split(text, bare) & SPOUT__LISTEN_PROXY)) {
+		snprintf(why, SPOUT_OPTION_WHY_SIZE, "is not for the PROXY protocol");
+		return -EINVAL;
+	}
 	return *into ? address_check(text, why) : 0;
 }
 
@@ -234,6 +239,22 @@ check_ports(const struct spout__settings *s, struct spout__options *options)
 	return 0;
 }
 
+/* Who may speak for others has to be said. */
+static int
+check_proxied(struct spout__settings *s, struct spout__options *options)
+{
+	char bare[SPOUT__LISTEN_TEXT];
+
+	for (unsigned i = 0; i < s->n_listens; i++)
+		if ((spout__listen_split(s->listens[i], bare) & SPOUT__LISTEN_PROXY) &&
+		    s->trust.n == 0)
+			return spout__options_fail(options,
+			    "'%s' asks for the PROXY protocol, which needs "
+			    "--trusted-proxy",
+			    s->listens[i]);
+	return 0;
+}
+
 int
 spout__settings_check(struct spout__settings *s, struct spout__options *options)
 {
@@ -255,6 +276,8 @@ spout__settings_check(struct spout__settings *s, struct spout__options *options)
 		return s->cookie_secret_file != NULL
 		    ? fail_at(options, "cookie-secret-file", s->cookie_secret_file, why)
 		    : spout__options_fail(options, "SPOUT_COOKIE_SECRET %s", why);
+	if (check_proxied(s, options) != 0)
+		return -EINVAL;
 	s->trust.header = (enum spout__forwarded_header)s->forwarded_header;
 	resolve_auto(s);
 	return check_ports(s, options);
@@ -264,8 +287,10 @@ int
 spout__settings_add(struct spout__settings *s, struct spout__options *options)
 {
 	const struct spout_option rows[] = {
-		{ "listen", SPOUT_OPTION_OTHER, s, "127.0.0.1:8888", "ADDR:PORT[,tls]",
-		    "Serve on this address, or unix:PATH; over TLS with ,tls behind it. "
+		{ "listen", SPOUT_OPTION_OTHER, s, "127.0.0.1:8888",
+		    "ADDR:PORT[,proxy][,tls]",
+		    "Serve on this address, or unix:PATH; over TLS with ,tls behind it; "
+		    "with ,proxy behind proxies that speak the PROXY protocol. "
 		    "May be given several times",
 		    .group = "Listening:", .repeat = true, .parse = parse_listen },
 		{ "listen-mode", SPOUT_OPTION_CHOICE, &s->listen_mode, "reuseport",

@@ -10,17 +10,32 @@
 
 #include "net/tls.h"
 
-static const char suffix[] = ",tls";
+/* Cut a suffix off the first `*len` bytes; was it there? */
+static bool
+cut_suffix(const char *text, size_t *len, const char *suffix)
+{
+	size_t tail = strlen(suffix);
 
-bool
+	if (*len <= tail || memcmp(text + *len - tail, suffix, tail) != 0)
+		return false;
+	*len -= tail;
+	return true;
+}
+
+unsigned
 spout__listen_split(const char *text, char ret_bare[SPOUT__LISTEN_TEXT])
 {
-	size_t len = strlen(text), tail = sizeof(suffix) - 1;
-	bool tls = len > tail && strcmp(text + len - tail, suffix) == 0;
+	size_t len = strlen(text);
+	unsigned how = 0;
 
-	snprintf(
-	    ret_bare, SPOUT__LISTEN_TEXT, "%.*s", (int)(tls ? len - tail : len), text);
-	return tls;
+	if (cut_suffix(text, &len, ",tls"))
+		how |= SPOUT__LISTEN_TLS;
+	if (cut_suffix(text, &len, ",proxy"))
+		how |= SPOUT__LISTEN_PROXY;
+	if ((how & SPOUT__LISTEN_TLS) == 0 && cut_suffix(text, &len, ",tls"))
+		how |= SPOUT__LISTEN_TLS;
+	snprintf(ret_bare, SPOUT__LISTEN_TEXT, "%.*s", (int)len, text);
+	return how;
 }
 
 static int
@@ -64,10 +79,13 @@ wants_tls(const struct spout__settings *s)
 	char bare[SPOUT__LISTEN_TEXT];
 
 	for (unsigned i = 0; i < s->n_listens; i++) {
-		if (spout__listen_split(s->listens[i], bare))
+		if (spout__listen_split(s->listens[i], bare) & SPOUT__LISTEN_TLS)
 			return s->listens[i];
 	}
-	return s->admin != NULL && spout__listen_split(s->admin, bare) ? s->admin : NULL;
+	return s->admin != NULL &&
+		(spout__listen_split(s->admin, bare) & SPOUT__LISTEN_TLS)
+	    ? s->admin
+	    : NULL;
 }
 
 int

@@ -8,8 +8,10 @@
 
 #include "app/settings.h"
 
-/** Is `text` an address with ",tls" behind it? `ret_bare` is the address alone. */
-bool spout__listen_split(const char *text, char ret_bare[SPOUT__LISTEN_TEXT]);
+/** What may stand behind an address: ",tls", ",proxy", or both. */
+enum { SPOUT__LISTEN_TLS = 1, SPOUT__LISTEN_PROXY = 2 };
+/** Which of them does; `ret_bare` is the address alone. */
+unsigned spout__listen_split(const char *text, char ret_bare[SPOUT__LISTEN_TEXT]);
 
 /** For the rows "tls-cert" and "tls-key". */
 int spout__tls_parse_cert(const struct spout_option *option, const char *text, bool first,

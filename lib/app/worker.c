@@ -244,6 +244,7 @@ static int
 listen_all(struct spout__life *life)
 {
 	const struct spout__listeners *listeners = life->worker->listeners;
+	const struct spout__trust *trust = &life->program->settings.trust;
 
 	for (unsigned i = 0; i < listeners->n; i++) {
 		bool shared = listeners->items[i].mode == SPOUT__LISTEN_SHARED;
@@ -252,9 +253,17 @@ listen_all(struct spout__life *life)
 		if ((int)i == life->program->admin_listener)
 			continue;
 		error = spout__http_server_listen(life->server,
-		    spout__listener_fd(&listeners->items[i], life->worker->slot),
-		    spout__program_tls(life->program, i), shared,
-		    shared ? has_few_connections : NULL, life);
+		    &(struct spout__http_listen){
+			.fd = spout__listener_fd(
+			    &listeners->items[i], life->worker->slot),
+			.tls = spout__program_tls(life->program, i),
+			.shared = shared,
+			.may_accept = shared ? has_few_connections : NULL,
+			.ctx = life,
+			.proxies = trust->networks,
+			.n_proxies = spout__program_proxied(life->program, i)
+			    ? trust->n
+			    : 0 });
 		if (error)
 			return boot_failed(life, "cannot accept connections", error);
 	}

@@ -119,6 +119,7 @@ struct spout__http_listener {
 	struct spout__acceptor *acceptor;
 	struct spout__http_server *server;
 	struct spout_tls *tls; /* NULL: in the clear */
+	struct spout__proxy_gate *gate; /* NULL: no PROXY protocol */
 	bool (*may_accept)(void *ctx);
 	void *ctx;
 };

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "http/conn.h"
+#include "net/proxy.h"
 
 /* Connections looked at, longest idle first, when room must be made. */
 #define PRESSURE_LOOKS 16u
@@ -31,6 +32,7 @@ spout__http_options_init(struct spout__http_options *options)
 		.max_connections = 10000,
 		.server_name = "Spout/" PACKAGE_VERSION,
 		.content_type = spout_slice("text/html; charset=UTF-8"),
+		.proxy_timeout_ms = 5000,
 		.drain_idle_ms = 300,
 	};
 }
@@ -91,27 +93,96 @@ may_accept(void *ctx)
 	return listener->may_accept == NULL || listener->may_accept(listener->ctx);
 }
 
+/* --- behind the PROXY protocol ---------------------------------------------------- */
+
+/* One that waits for its header counts as a connection. */
+static void
+on_gate_open(void *ctx, int fd, const struct sockaddr *peer, socklen_t peer_len)
+{
+	struct spout__http_listener *listener = ctx;
+	struct spout__http_server *server = listener->server;
+
+	server->n_conns--;
+	if (spout__conn_new(server, fd, peer, peer_len, listener->tls) < 0) {
+		close(fd);
+		spout__server_conn_gone(server);
+	}
+}
+
+static void
+on_gate_refused(void *ctx)
+{
+	struct spout__http_listener *listener = ctx;
+
+	listener->server->n_conns--;
+	spout__server_conn_gone(listener->server);
+}
+
+static void
+on_accept_behind(void *ctx, int fd, const struct sockaddr *peer, socklen_t peer_len)
+{
+	struct spout__http_listener *listener = ctx;
+
+	if (spout__proxy_gate_enter(listener->gate, fd, peer, peer_len) < 0)
+		close(fd);
+	else
+		listener->server->n_conns++;
+}
+
+static int
+make_gate(struct spout__http_listener *listener, const struct spout__http_listen *listen)
+{
+	struct spout__http_server *server = listener->server;
+	struct spout__proxy_gate_options options = {
+		.networks = listen->proxies,
+		.n_networks = listen->n_proxies,
+		.timeout_ms = server->options.proxy_timeout_ms,
+		.on_open = on_gate_open,
+		.on_refused = on_gate_refused,
+		.ctx = listener,
+	};
+
+	listener->gate = spout__proxy_gate_new(server->loop, &options);
+	return listener->gate != NULL ? 0 : -ENOMEM;
+}
+
+static void
+listener_free(struct spout__http_listener *listener)
+{
+	if (listener->acceptor != NULL)
+		spout__acceptor_free(listener->acceptor);
+	listener->server->n_conns -= spout__proxy_gate_free(listener->gate);
+	free(listener);
+}
+
 int
-spout__http_server_listen(struct spout__http_server *server, int fd,
-    struct spout_tls *tls, bool shared, bool (*may_accept_fn)(void *ctx), void *ctx)
+spout__http_server_listen(
+    struct spout__http_server *server, const struct spout__http_listen *listen)
 {
 	struct spout__http_listener *listener = calloc(1, sizeof(*listener));
-	struct spout__acceptor_options options = { .burst = shared ? 1 : 64,
-		.on_accept = on_accept,
+	struct spout__acceptor_options options = { .burst = listen->shared ? 1 : 64,
+		.on_accept = listen->n_proxies > 0 ? on_accept_behind : on_accept,
 		.may_accept = may_accept,
 		.on_pressure = on_pressure,
 		.ctx = listener };
+	int rc = 0;
 
 	if (listener == NULL)
 		return -ENOMEM;
 	listener->server = server;
-	listener->tls = tls;
-	listener->may_accept = may_accept_fn;
-	listener->ctx = ctx;
-	listener->acceptor = spout__acceptor_new(server->loop, fd, &options);
-	if (listener->acceptor == NULL) {
-		free(listener);
-		return -errno;
+	listener->tls = listen->tls;
+	listener->may_accept = listen->may_accept;
+	listener->ctx = listen->ctx;
+	if (listen->n_proxies > 0)
+		rc = make_gate(listener, listen);
+	if (rc == 0) {
+		listener->acceptor =
+		    spout__acceptor_new(server->loop, listen->fd, &options);
+		rc = listener->acceptor != NULL ? 0 : -errno;
+	}
+	if (rc != 0) {
+		listener_free(listener);
+		return rc;
 	}
 	spout__list_push(&server->listeners, &listener->link);
 	return 0;
@@ -229,8 +300,7 @@ spout__http_server_free(struct spout__http_server *server)
 		struct spout__http_listener *listener =
 		    listener_of_link(spout__list_pop(&server->listeners));
 
-		spout__acceptor_free(listener->acceptor);
-		free(listener);
+		listener_free(listener);
 	}
 	while (!spout__list_empty(&server->idle))
 		spout__conn_close(conn_of_link(server->idle.next));

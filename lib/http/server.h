@@ -26,6 +26,7 @@
 struct spout__http_server;
 struct spout__http_exchange;
 struct spout_tls;
+struct spout__network;
 struct spout_certificate;
 
 /** What the delegate decides when the head has been read. Defaults are filled in
@@ -83,6 +84,7 @@ struct spout__http_options {
 	const char *server_name;    /* Server field; borrowed ["Spout/VERSION"] */
 	struct spout_slice content_type; /* unless the handler says another; borrowed
 	                                    ["text/html; charset=UTF-8"] */
+	uint64_t proxy_timeout_ms; /* to send a header of the PROXY protocol [5 s] */
 	uint64_t drain_idle_ms;     /* how long idle connections stay open when draining
 				     * [300] */
 };
@@ -93,14 +95,22 @@ void spout__http_options_init(struct spout__http_options *options);
 struct spout__http_server *spout__http_server_new(struct spout_loop *loop,
     const struct spout__http_options *options,
     const struct spout__http_delegate *delegate);
-/**
- * Serve connections of a listening socket (borrowed: never closed here), over TLS unless
- * `tls` is NULL (borrowed, too). A socket that is `shared` by several workers is accepted
- * from one at a time, and only while may_accept(ctx) says so (NULL: always). Returns 0,
- * -errno.
- */
-int spout__http_server_listen(struct spout__http_server *server, int fd,
-    struct spout_tls *tls, bool shared, bool (*may_accept)(void *ctx), void *ctx);
+/** A listening socket to serve. All is borrowed. */
+struct spout__http_listen {
+	int fd;                /* never closed here */
+	struct spout_tls *tls; /* NULL: in the clear */
+	bool shared;           /* by several workers: accept one at a time */
+	bool (*may_accept)(void *ctx); /* and only while it says so; NULL: always */
+	void *ctx;
+	/* Proxies that begin with a header of the PROXY protocol, before TLS; nobody else
+	 * is served then. */
+	const struct spout__network *proxies;
+	unsigned n_proxies;
+};
+
+/** Serve its connections. Returns 0, -errno. */
+int spout__http_server_listen(
+    struct spout__http_server *server, const struct spout__http_listen *listen);
 /** Serve one connected socket; takes the descriptor. Returns 0 or -errno. */
 int spout__http_server_adopt(struct spout__http_server *server, int fd,
     const struct sockaddr *peer, socklen_t peer_len);

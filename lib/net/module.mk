@@ -7,6 +7,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/costream_tls.c \
 	%D%/process.c %D%/process.h \
 	%D%/process_run.c %D%/process_spawn.c \
+	%D%/proxy.c %D%/proxy.h %D%/proxy_gate.c \
 	%D%/stream.c %D%/stream.h \
 	%D%/tcp_server.c \
 	%D%/tls.c %D%/tls.h \

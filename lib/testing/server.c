@@ -81,7 +81,7 @@ server_open(struct spout_test_server *server, struct spout_loop *loop)
 	if (server->http == NULL)
 		return -ENOMEM;
 	return spout__seam()->http_server_listen(
-	    server->http, server->fd, NULL, false, NULL, NULL);
+	    server->http, &(struct spout__http_listen){ .fd = server->fd });
 }
 
 static void

@@ -244,7 +244,7 @@ text_of(const struct spout__session *s)
 		leave_without_memory();
 	spout_defer(release_text, text);
 	if (strlen(text) > SPOUT_SESSION_MAX_BYTES)
-		spout__co_leave(-EMSGSIZE, 0, "the session is larger than %d bytes",
+		spout__co_leave(-EMSGSIZE, 500, "the session is larger than %d bytes",
 		    SPOUT_SESSION_MAX_BYTES);
 	return text;
 }

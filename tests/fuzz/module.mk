@@ -34,7 +34,17 @@ check_PROGRAMS += %D%/replay_forwarded
 %C%_replay_forwarded_SOURCES = %D%/replay.c $(FUZZ_FORWARDED_SOURCES)
 %C%_replay_forwarded_LDADD = $(FUZZ_LIBS)
 
+FUZZ_PROXY_SOURCES = tests/fuzz/fuzz_proxy.c tests/fuzz/fuzz.h
+check_PROGRAMS += %D%/replay_proxy
+%C%_replay_proxy_SOURCES = %D%/replay.c $(FUZZ_PROXY_SOURCES)
+%C%_replay_proxy_LDADD = $(FUZZ_LIBS)
+
 if FUZZ
+noinst_PROGRAMS += %D%/fuzz_proxy
+%C%_fuzz_proxy_SOURCES = $(FUZZ_PROXY_SOURCES)
+%C%_fuzz_proxy_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+%C%_fuzz_proxy_LDADD = $(FUZZ_LIBS)
+
 noinst_PROGRAMS += %D%/fuzz_forwarded
 %C%_fuzz_forwarded_SOURCES = $(FUZZ_FORWARDED_SOURCES)
 %C%_fuzz_forwarded_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -77,4 +87,4 @@ EXTRA_DIST += %D%/README.md \
 EXTRA_DIST += %D%/README.md %D%/request.dict %D%/multipart.dict %D%/corpus %D%/regressions
 EXTRA_DIST += %D%/template.dict
 EXTRA_DIST += %D%/README.md %D%/cookie.dict %D%/forwarded.dict \
-	%D%/multipart.dict %D%/request.dict %D%/corpus %D%/regressions
+	%D%/multipart.dict %D%/proxy.dict %D%/request.dict %D%/corpus %D%/regressions

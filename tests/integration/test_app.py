@@ -42,6 +42,8 @@ class Options(harness.TestCase):
                 (["--database", "mysql://x"], "'mysql://x'"),
                 (["--trusted-proxy", "10.0.0.1/8"], "'10.0.0.1/8' is no network"),
                 (["--forwarded-header", "x"], "x-forwarded|forwarded"),
+                (["--listen", "127.0.0.1:0,proxy"], "needs --trusted-proxy"),
+                (["--admin", "127.0.0.1:0,proxy"], "is not for the PROXY protocol"),
                 (["--user", "no-such-user-here"], "'no-such-user-here'"),
                 (["--config", "/nonexistent.conf"], "/nonexistent.conf: No such file"),
                 (["stray"], "'stray'")):
@@ -227,6 +229,31 @@ class Start(harness.TestCase):
         with open(path) as file:
             self.assertEqual([line.split()[0] for line in file],
                              ["2001:db8::7", "127.0.0.1"])
+
+    def test_it_serves_behind_the_proxy_protocol(self):
+        path = os.path.join(self.folder(), "access.log")
+        server = self.start("--processes", "1", "--access-log", path,
+                            "--trusted-proxy", "127.0.0.1",
+                            listen=("127.0.0.1:0,proxy",))
+        request = b"GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n"
+        with server.connect() as connection:
+            connection.send(b"PROXY TCP4 192.0.2.1 192.0.2.2 1234 80\r\n" + request)
+            self.assert_status(connection.read_response(), 200)
+            connection.send(request)
+            self.assert_status(connection.read_response(), 200)
+        with server.connect() as connection:
+            connection.send(b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0" + request)
+            self.assert_status(connection.read_response(), 200)
+        with server.connect() as connection:
+            connection.send(request)
+            with self.assertRaises(ConnectionResetError):
+                connection.read_to_end()
+        done = command("curl", "-s", "--haproxy-protocol", server.url + "/plaintext")
+        self.assertEqual(done.stdout, "Hello, World!")
+        server.stop()
+        with open(path) as file:
+            self.assertEqual([line.split()[0] for line in file],
+                             ["192.0.2.1", "192.0.2.1", "127.0.0.1", "127.0.0.1"])
 
     def test_it_serves_on_a_unix_socket_and_removes_it(self):
         path = os.path.join(self.folder(), "socket")

@@ -63,6 +63,10 @@ check_PROGRAMS += tests/unit/test_forwarded
 tests_unit_test_forwarded_SOURCES = tests/unit/test_forwarded.c $(UNIT_SOURCES)
 tests_unit_test_forwarded_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_proxy
+tests_unit_test_proxy_SOURCES = tests/unit/test_proxy.c $(UNIT_SOURCES)
+tests_unit_test_proxy_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_rate
 tests_unit_test_rate_SOURCES = tests/unit/test_rate.c $(UNIT_SOURCES)
 tests_unit_test_rate_LDADD = $(UNIT_LIBS)
