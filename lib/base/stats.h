@@ -52,6 +52,11 @@
 	    "Jobs dropped unrun after their deadline.") \
 	X(JOBS_CANCELLED, "spout_jobs_cancelled_total", \
 	    "Jobs dropped unrun by cancellation.") \
+	X(FETCHES, "spout_fetches_total", "Fetches of the HTTP client begun.") \
+	X(FETCH_FAILURES, "spout_fetch_failures_total", \
+	    "Fetches that ended without an answer.") \
+	X(FETCH_CONNECTIONS, "spout_fetch_connections_total", \
+	    "Connections that the HTTP client opened.") \
 	X(PG_QUERIES, "spout_pg_queries_total", "PostgreSQL queries sent.") \
 	X(PG_ERRORS, "spout_pg_errors_total", "PostgreSQL queries that failed.") \
 	X(PG_CONNECTS, "spout_pg_connects_total", "PostgreSQL connections opened.") \
@@ -72,6 +77,8 @@
 	X(JOBS_QUEUED, "spout_jobs_queued", "Jobs waiting for a thread (all pools).") \
 	X(JOBS_RUNNING, "spout_jobs_running", \
 	    "Jobs on a thread (all pools; any thread).") \
+	X(FETCHES_RUNNING, "spout_fetches_running", "Fetches that run.") \
+	X(FETCHES_QUEUED, "spout_fetches_queued", "Fetches that wait for others.") \
 	X(PG_CONNECTIONS_OPEN, "spout_pg_connections_open", \
 	    "Open PostgreSQL connections (any thread).") \
 	X(PG_CONNECTIONS_BUSY, "spout_pg_connections_busy", \

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/stats.h"
 #include "client/client.h"
 
 #define MAX_CLIENTS 100u
@@ -188,6 +189,16 @@ on_set_timer(CURLM *multi, long ms, void *arg)
 
 /* --- the queue ---------------------------------------- */
 
+/* The figures of the process are written by any thread that fetches. */
+void
+spout__client_moved(struct spout__client *client, int running, int queued)
+{
+	client->stats.running += (unsigned)running;
+	client->stats.queued += (unsigned)queued;
+	spout__gauge_add_shared(SPOUT__G_FETCHES_RUNNING, running);
+	spout__gauge_add_shared(SPOUT__G_FETCHES_QUEUED, queued);
+}
+
 static void
 run_queue(struct spout__ready *ready)
 {
@@ -197,8 +208,7 @@ run_queue(struct spout__ready *ready)
 
 	while (client->stats.running < client->options.max_clients &&
 	    (node = spout__list_pop(&client->queue)) != NULL) {
-		client->stats.queued--;
-		client->stats.running++;
+		spout__client_moved(client, 1, -1);
 		spout__list_push(&client->running, node);
 		spout__fetch_run(spout__container_of(node, struct spout__fetch, link));
 	}
@@ -286,6 +296,7 @@ spout__client_new(struct spout_loop *loop)
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct spout__client *client = calloc(1, sizeof(*client));
 
+	/* There may be threads by now, which libcurl from 7.84 on does not mind. */
 	pthread_once(&once, global_init);
 	if (client == NULL || !global_ok) {
 		free(client);

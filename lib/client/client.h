@@ -69,6 +69,8 @@ struct spout__client *spout__client_new(struct spout_loop *loop);
 void spout__client_free(void *client);
 /** Collect the transfers that libcurl has finished. */
 void spout__client_reap(struct spout__client *client);
+/** So many more, or fewer, of its fetches run and wait. */
+void spout__client_moved(struct spout__client *client, int running, int queued);
 /** Start what is queued, soon. */
 void spout__client_pump(struct spout__client *client);
 /** A clean handle, or NULL when out of memory; and back, off the multi handle. */

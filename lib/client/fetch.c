@@ -4,11 +4,11 @@
  */
 #include "config.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/stats.h"
 #include "client/client.h"
 
 #define BACKOFF_MS 50u
@@ -114,9 +114,9 @@ leave(struct spout__fetch *fetch)
 		return; /* never started */
 	spout__list_remove(&fetch->link);
 	if (fetch->state == SPOUT__FETCH_QUEUED)
-		client->stats.queued--;
+		spout__client_moved(client, 0, -1);
 	else
-		client->stats.running--;
+		spout__client_moved(client, -1, 0);
 	spout__client_pump(client);
 }
 
@@ -137,8 +137,10 @@ over(struct spout__fetch *fetch)
 	response->failure = fetch->failure;
 	response->failure.status = fetch->failure.error != 0 ? response->status : 0;
 	response->over = true;
-	if (fetch->failure.error != 0)
+	if (fetch->failure.error != 0) {
 		client->stats.failures++;
+		spout__count_shared(SPOUT__C_FETCH_FAILURES, 1);
+	}
 	leave(fetch);
 	fetch->notify(fetch, SPOUT__FETCH_OVER);
 	fetch_free(fetch);
@@ -176,7 +178,8 @@ spout__fetch_start(struct spout__fetch *fetch)
 	/* Rounded up, as every time-out. */
 	fetch->end_ms = ms >= UINT64_MAX - now_ms - 1 ? UINT64_MAX : now_ms + 1 + ms;
 	client->stats.fetches++;
-	client->stats.queued++;
+	spout__count_shared(SPOUT__C_FETCHES, 1);
+	spout__client_moved(client, 0, 1);
 	spout__list_push(&client->queue, &fetch->link);
 	spout__deadline_check(fetch);
 	spout__client_pump(client);
@@ -208,16 +211,11 @@ filter_addresses(struct spout__fetch *fetch)
 {
 	struct spout__addresses *all = &fetch->lookup.addresses;
 	const struct spout_fetch_options *o = &fetch->options;
-	char text[INET6_ADDRSTRLEN];
+	char text[SPOUT__ADDRESS_TEXT];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < all->n; i++) {
-		const struct sockaddr_storage *addr = &all->at[i].addr;
-		const void *bytes = addr->ss_family == AF_INET6
-		    ? (const void *)&((const struct sockaddr_in6 *)addr)->sin6_addr
-		    : (const void *)&((const struct sockaddr_in *)addr)->sin_addr;
-
-		inet_ntop(addr->ss_family, bytes, text, sizeof(text));
+		spout__address_text(&all->at[i].addr, text);
 		if (o->allow(text, (uint16_t)atoi(fetch->peer_port), o->allow_arg))
 			all->at[n++] = all->at[i];
 	}

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/stats.h"
 #include "client/client.h"
 
 /* A body of this size leaves with the head, or soon after it. */
@@ -249,17 +250,13 @@ static int
 add_addresses(struct spout__fetch *fetch, const char *key, struct spout__buffer *text)
 {
 	const struct spout__addresses *all = &fetch->lookup.addresses;
-	char address[INET6_ADDRSTRLEN];
+	char address[SPOUT__ADDRESS_TEXT];
 	int r = spout__buffer_append(text, key, strlen(key));
 
 	for (unsigned i = 0; r == 0 && i < all->n; i++) {
-		const struct sockaddr_storage *addr = &all->at[i].addr;
-		bool six = addr->ss_family == AF_INET6;
+		bool six = all->at[i].addr.ss_family == AF_INET6;
 
-		inet_ntop(addr->ss_family,
-		    six ? (const void *)&((const struct sockaddr_in6 *)addr)->sin6_addr
-			: (const void *)&((const struct sockaddr_in *)addr)->sin_addr,
-		    address, sizeof(address));
+		spout__address_text(&all->at[i].addr, address);
 		r = spout__buffer_printf(
 		    text, six ? "%c[%s]" : "%c%s", i == 0 ? ':' : ',', address);
 	}
@@ -431,6 +428,7 @@ take_timings(struct spout__fetch *fetch, CURL *curl)
 
 	curl_easy_getinfo(curl, CURLINFO_NUM_CONNECTS, &connects);
 	fetch->client->stats.connections += (uint64_t)connects;
+	spout__count_shared(SPOUT__C_FETCH_CONNECTIONS, (uint64_t)connects);
 	timings->reused = fetch->connects > 0 && connects == 0;
 	timings->connect_us = timings->tls_us = 0;
 	if (!timings->reused) {

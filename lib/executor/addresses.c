@@ -2,6 +2,7 @@
 /* Lists of addresses, and getaddrinfo() that fills them: see resolve.h. Any thread. */
 #include "config.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -43,6 +44,18 @@ spout__addresses_set_port(struct spout__addresses *addresses, uint16_t port)
 		else
 			((struct sockaddr_in *)addr)->sin_port = htons(port);
 	}
+}
+
+void
+spout__address_text(
+    const struct sockaddr_storage *addr, char ret_text[SPOUT__ADDRESS_TEXT])
+{
+	const void *bytes = addr->ss_family == AF_INET6
+	    ? (const void *)&((const struct sockaddr_in6 *)addr)->sin6_addr
+	    : (const void *)&((const struct sockaddr_in *)addr)->sin_addr;
+
+	if (inet_ntop(addr->ss_family, bytes, ret_text, SPOUT__ADDRESS_TEXT) == NULL)
+		ret_text[0] = '\0';
 }
 
 static void

@@ -22,6 +22,7 @@
 #define SPOUT__ADDRESSES_MAX 16u
 #define SPOUT__HOST_MAX 256u
 #define SPOUT__LOOKUP_WHY 192u
+#define SPOUT__ADDRESS_TEXT 46u
 
 struct spout__addresses {
 	unsigned n;
@@ -70,6 +71,9 @@ bool spout__addresses_parse(const char *host, int family, struct spout__addresse
 /** getaddrinfo() on this very thread, which it blocks. 0, or -errno with the reason. */
 int spout__addresses_look_up(const char *host, int family, struct spout__addresses *ret,
     char ret_why[SPOUT__LOOKUP_WHY]);
+/** The address in numbers, without its port. */
+void spout__address_text(
+    const struct sockaddr_storage *addr, char ret_text[SPOUT__ADDRESS_TEXT]);
 void spout__addresses_set_port(struct spout__addresses *addresses, uint16_t port);
 /** Put the addresses of two families in turn, beginning with that of the first. */
 void spout__addresses_interleave(struct spout__addresses *addresses);

@@ -198,9 +198,10 @@ tests_unit_test_web_parts_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_stream
 tests_unit_test_stream_SOURCES = tests/unit/test_stream.c $(CO_SOURCES)
 tests_unit_test_stream_LDADD = $(UNIT_LIBS)
+BLACK_HOLE = tests/unit/black_hole.c tests/unit/black_hole.h
 check_PROGRAMS += tests/unit/test_tcp
 tests_unit_test_tcp_SOURCES = tests/unit/test_tcp.c tests/unit/fake_resolver.c \
-	tests/unit/fake_resolver.h $(CO_SOURCES)
+	tests/unit/fake_resolver.h $(BLACK_HOLE) $(CO_SOURCES)
 tests_unit_test_tcp_LDADD = $(UNIT_LIBS)
 UPSTREAM = tests/unit/upstream.c tests/unit/upstream.h $(UNIT_SOURCES)
 check_PROGRAMS += tests/unit/test_client
@@ -208,7 +209,7 @@ tests_unit_test_client_SOURCES = tests/unit/test_client.c $(UPSTREAM)
 tests_unit_test_client_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
 check_PROGRAMS += tests/unit/test_client_faults
 tests_unit_test_client_faults_SOURCES = tests/unit/test_client_faults.c \
-	tests/unit/fake_resolver.c tests/unit/fake_resolver.h $(UPSTREAM)
+	tests/unit/fake_resolver.c tests/unit/fake_resolver.h $(BLACK_HOLE) $(UPSTREAM)
 tests_unit_test_client_faults_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_links
 tests_unit_test_links_SOURCES = tests/unit/test_links.c \

@@ -12,6 +12,7 @@
 #include <spout/executor.h>
 #include <spout/testing.h>
 
+#include "base/stats.h"
 #include "unit.h"
 #include "upstream.h"
 
@@ -265,9 +266,17 @@ a_status_is_a_failure_when_asked_for(void)
 
 /* --- connections and the queue ---------------------------------------- */
 
+static uint64_t
+counter(enum spout__counter id)
+{
+	return spout__stats->counters[id];
+}
+
 static void
 co_reuse(void *arg)
 {
+	uint64_t fetches = counter(SPOUT__C_FETCHES);
+	uint64_t connections = counter(SPOUT__C_FETCH_CONNECTIONS);
 	uint16_t port = upstream_start(routes, NULL);
 	struct spout_client_stats stats;
 	struct spout_response *r;
@@ -286,6 +295,10 @@ co_reuse(void *arg)
 	CU_ASSERT_EQUAL(stats.fetches, 12);
 	CU_ASSERT_EQUAL(stats.connections, 2);
 	CU_ASSERT_EQUAL(stats.running + stats.queued + stats.failures, 0);
+	CU_ASSERT_EQUAL(counter(SPOUT__C_FETCHES) - fetches, 12);
+	CU_ASSERT_EQUAL(counter(SPOUT__C_FETCH_CONNECTIONS) - connections, 2);
+	CU_ASSERT_EQUAL(spout__stats->gauges[SPOUT__G_FETCHES_RUNNING], 0);
+	CU_ASSERT_EQUAL(spout__stats->gauges[SPOUT__G_FETCHES_QUEUED], 0);
 }
 
 static void

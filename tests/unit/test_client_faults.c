@@ -18,6 +18,7 @@
 #include <spout/loop.h>
 #include <spout/testing.h>
 
+#include "black_hole.h"
 #include "fake_resolver.h"
 #include "loop/loop.h"
 #include "unit.h"
@@ -296,36 +297,6 @@ ranges_of_addresses_are_known(void)
 
 /* --- time-outs, phase by phase ---------------------------------------- */
 
-/* A listener whose queue is full drops the SYN: the black hole of the loopback. */
-static int hole = -1, hole_filler[8];
-
-static uint16_t
-dig_hole(void)
-{
-	struct sockaddr_in addr = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(addr);
-
-	hole = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	CU_ASSERT_EQUAL(bind(hole, (struct sockaddr *)&addr, len), 0);
-	CU_ASSERT_EQUAL(listen(hole, 0), 0);
-	CU_ASSERT_EQUAL(getsockname(hole, (struct sockaddr *)&addr, &len), 0);
-	for (int i = 0; i < 8; i++) {
-		hole_filler[i] =
-		    socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		(void)connect(hole_filler[i], (struct sockaddr *)&addr, len);
-	}
-	return ntohs(addr.sin_port);
-}
-
-static void
-fill_hole(void)
-{
-	close(hole);
-	for (int i = 0; i < 8; i++)
-		close(hole_filler[i]);
-}
-
 static void
 co_black_hole(void *arg)
 {
@@ -346,10 +317,10 @@ co_black_hole(void *arg)
 static void
 a_black_hole_is_a_time_out_of_connecting(void)
 {
-	uint16_t port = dig_hole();
+	uint16_t port = black_hole_dig();
 
 	SPOUT_TEST_RUN(co_black_hole, &port);
-	fill_hole();
+	black_hole_fill();
 }
 
 static void

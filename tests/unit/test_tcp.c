@@ -12,6 +12,7 @@
 
 #include <spout/tcp.h>
 
+#include "black_hole.h"
 #include "co_help.h"
 #include "executor/resolve.h"
 #include "fake_resolver.h"
@@ -374,36 +375,6 @@ the_source_address_can_be_chosen(void)
 	CU_ASSERT_EQUAL(co_outcome.error, 0);
 }
 
-/* A listener whose queue is full drops the SYN: the black hole of the loopback. */
-static int hole = -1, hole_filler[8];
-
-static uint16_t
-dig_hole(void)
-{
-	struct sockaddr_in addr = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(addr);
-
-	hole = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	CU_ASSERT_EQUAL_FATAL(bind(hole, (struct sockaddr *)&addr, len), 0);
-	CU_ASSERT_EQUAL_FATAL(listen(hole, 0), 0);
-	CU_ASSERT_EQUAL_FATAL(getsockname(hole, (struct sockaddr *)&addr, &len), 0);
-	for (int i = 0; i < 8; i++) {
-		hole_filler[i] =
-		    socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		(void)connect(hole_filler[i], (struct sockaddr *)&addr, len);
-	}
-	return ntohs(addr.sin_port);
-}
-
-static void
-fill_hole(void)
-{
-	close(hole);
-	for (int i = 0; i < 8; i++)
-		close(hole_filler[i]);
-}
-
 static void
 co_black_hole(void *port)
 {
@@ -421,11 +392,11 @@ co_black_hole(void *port)
 static void
 a_black_hole_times_out_and_can_be_cancelled(void)
 {
-	uint16_t port = dig_hole();
+	uint16_t port = black_hole_dig();
 
 	co_run(co_black_hole, &port);
 	CU_ASSERT_EQUAL(co_outcome.error, -ECANCELED);
-	fill_hole();
+	black_hole_fill();
 }
 
 static void

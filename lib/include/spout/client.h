@@ -282,7 +282,8 @@ struct spout_client_options {
 };
 /**
  * Set the limits of this loop's client, for what comes. Returns 0 or -ENOMEM. Loop
- * thread, also outside a coroutine.
+ * thread, also outside a coroutine. The first use of the client sets up libcurl, which
+ * takes some milliseconds: a call in on_worker_start leaves them out of the requests.
  */
 #define spout_client_configure(...) \
 	spout_client_configure_with(&(struct spout_client_options){ \
