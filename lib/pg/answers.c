@@ -67,12 +67,13 @@ judge(struct spout__pg_pipe *pipe, struct spout__pg_query *query)
 {
 	struct spout__pg_failure failure = pipe->conn->failure;
 	bool cancelled = strcmp(failure.sqlstate, "57014") == 0;
+	bool meant = !pipe->cancelling && !query->exposed;
 
 	if (query->asked && cancelled) {
 		spout__pipe_fail_asked(query, &failure);
 		spout__driver_over(query, &failure);
 	} else if (query->tries++ < MAX_TRIES &&
-	    (mend_plan(pipe, query) || (cancelled && pipe->cancelling))) {
+	    (mend_plan(pipe, query) || (cancelled && !meant))) {
 		/* Undone, or never begun; the cancel was meant for a neighbour. */
 		query->alone |= cancelled;
 		query->suspect |= cancelled;

@@ -17,14 +17,16 @@
 #include "base/clock.h"
 #include "base/stats.h"
 
-/* More queries wait nowhere. */
-#define MAX_WAITING 8192u
+/* A query that waits holds about a kilobyte of its request's memory. */
+#define MAX_WAITING 32768u
 #define MAX_WAITING_JOBS 1024u
 /* The fast lane grows when there is more to do than this, up to so many connections, and
  * a connection is not fed beyond this number. */
 #define BACKLOG_US 1000u
 #define MAX_SHARING 4u
 #define MAX_SENT 256u
+/* Nor when the server has been at what it does there for so long. */
+#define HELD_UP_US 5000u
 /* The fast lane keeps a connection so long after its last use. */
 #define KEEP_SHARED_MS 10000u
 
@@ -100,7 +102,7 @@ spout__driver_reserved(struct spout__pg_driver *driver)
 static struct spout__pg_pipe *
 least_busy(struct spout__pg_driver *driver)
 {
-	uint64_t now_ms = spout_loop_now_ms(driver->pg->loop);
+	uint64_t now_us = spout__loop_now_us(driver->pg->loop);
 	struct spout__pg_pipe *pipe, *best = NULL;
 	struct spout__list *it;
 
@@ -111,7 +113,8 @@ least_busy(struct spout__pg_driver *driver)
 			continue;
 		/* No more for one that is to be closed when what is under way is over. */
 		if (pipe->n_sent > 0 &&
-		    (pipe->conn->doomed || now_ms >= pipe->conn->expires_ms))
+		    (pipe->conn->doomed || now_us / 1000 >= pipe->conn->expires_ms ||
+			now_us > pipe->since_us + HELD_UP_US))
 			continue;
 		if (best == NULL || pipe->load_us < best->load_us)
 			best = pipe;
@@ -358,6 +361,9 @@ spout__driver_over(struct spout__pg_query *query, const struct spout__pg_failure
 	} else {
 		PQclear(query->rows.result);
 		query->rows.result = NULL;
+		/* Who started many tells about one; why none was sent is known. */
+		if (!sent)
+			spout_future_set_quiet(&query->future);
 		spout__count(SPOUT__C_PG_ERRORS, 1);
 		spout__pg_failure_text(failure, reason, sizeof(reason));
 		spout__future_complete(&query->future, failure->error, NULL, reason);

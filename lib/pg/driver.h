@@ -98,6 +98,7 @@ struct spout__pg_query {
 	bool unprepared; /* it failed when it was prepared */
 	bool clearing;   /* what was sent is the DEALLOCATE that has to come first */
 	bool asked;      /* to stop */
+	bool exposed;    /* to a cancel request that was meant for another */
 };
 
 /* --- pipe.c: one connection ------------------------------------------------------- */

@@ -27,8 +27,10 @@
 #include "base/clock.h"
 #include "base/stats.h"
 
-/* A shared segment that takes longer holds up others: it is taken apart. */
+/* A shared segment that takes longer, and several times longer than it should, holds up
+ * others: it is taken apart. */
 #define STUCK_MS 50u
+#define STUCK_TIMES 4u
 /* A cancel request that is being sent takes a few milliseconds. */
 #define SETTLE_MS 2u
 
@@ -127,7 +129,7 @@ add(struct spout__pg_pipe *pipe, struct spout__pg_query *query)
 	}
 	pipe->fed = true;
 	query->pipe = pipe;
-	query->ends = false;
+	query->ends = query->exposed = false;
 	spout__scope_pin(query->future.scope);
 	spout__list_push(&pipe->sent, &query->link);
 	pipe->n_sent++;
@@ -204,6 +206,7 @@ look_after_cancel(struct spout__pg_pipe *pipe)
 {
 	uint64_t age_ms = spout__clock_ms() - pipe->cancelled_ms;
 	int settled = spout__pg_cancel_look(pipe->conn);
+	struct spout__list *it;
 
 	if (settled == -EAGAIN && age_ms < SPOUT__PG_CANCEL_GRACE_MS) {
 		start_timer(pipe, SETTLE_MS);
@@ -212,6 +215,9 @@ look_after_cancel(struct spout__pg_pipe *pipe)
 	pipe->cancelling = false;
 	if (settled < 0)
 		pipe->conn->doomed = true;
+	/* What the server had begun by then may have been hit, the news is on its way. */
+	spout__list_for_each(it, &pipe->sent)
+		spout__pg_query_of(it)->exposed = true;
 	if (spout__pipe_idle(pipe))
 		come_to_rest(pipe);
 	else
@@ -257,7 +263,15 @@ in_the_way(const struct spout__pg_pipe *pipe)
 {
 	const struct spout__pg_query *query = spout__pg_query_of(pipe->sent.next);
 
-	return query->asked || !query->ends || pipe->n_sent > 1;
+	return query->asked || !query->ends || pipe->n_sent > 1 ||
+	    !spout__list_empty(&pipe->driver->fast);
+}
+
+/* How long what is under way may take. */
+static uint64_t
+patience_ms(const struct spout__pg_pipe *pipe)
+{
+	return STUCK_MS + STUCK_TIMES * pipe->load_us / 1000;
 }
 
 static void
@@ -266,6 +280,7 @@ on_timer(struct spout__timer *timer)
 	struct spout__pg_pipe *pipe =
 	    spout__container_of(timer, struct spout__pg_pipe, timer);
 	uint64_t age_ms = (spout__pipe_now_us() - pipe->since_us) / 1000;
+	uint64_t most_ms = patience_ms(pipe);
 
 	if (pipe->cancelling &&
 	    (spout__pipe_idle(pipe) || age_ms < SPOUT__PG_CANCEL_GRACE_MS)) {
@@ -277,10 +292,10 @@ on_timer(struct spout__timer *timer)
 		spout__pipe_lose(pipe);
 	} else if (spout__pipe_idle(pipe) || pipe->state != SPOUT__PIPE_FAST) {
 		return;
-	} else if (age_ms >= STUCK_MS && in_the_way(pipe)) {
+	} else if (age_ms >= most_ms && in_the_way(pipe)) {
 		cancel(pipe);
 	} else {
-		start_timer(pipe, age_ms < STUCK_MS ? STUCK_MS - age_ms : STUCK_MS);
+		start_timer(pipe, age_ms < most_ms ? most_ms - age_ms : STUCK_MS);
 	}
 }
 

@@ -129,6 +129,7 @@ fail_unstarted(struct spout_future *future, const struct spout__pg_failure *fail
 {
 	char reason[sizeof(failure->text) + 32];
 
+	spout_future_set_quiet(future); /* as in spout__driver_over() */
 	spout__count(SPOUT__C_PG_ERRORS, 1);
 	spout__pg_failure_text(failure, reason, sizeof(reason));
 	spout__future_complete(future, failure->error, NULL, reason);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define MAX_QUERIES 500
+#define AT_ONCE 50
 #define MAX_WAIT_MS 60000
 
 struct world {
@@ -54,16 +55,21 @@ world_of(struct spout_rows *rows, int64_t id)
 		spout_row_int(rows, 0, "randomnumber") };
 }
 
-/* Reads them by their ids: a query for each, all of them on their way at once. */
+/* Reads them by their ids: a query for each, up to AT_ONCE of them at once. */
 static void
 worlds_read(struct world *worlds, size_t n)
 {
-	struct spout_future **answers = spout_alloc(n * sizeof(struct spout_future *));
+	struct spout_future *answers[AT_ONCE];
 
-	for (size_t i = 0; i < n; i++)
-		answers[i] = spout_pg_query_async(read_sql, worlds[i].id);
-	for (size_t i = 0; i < n; i++)
-		worlds[i] = world_of(spout_future_rows(answers[i]), worlds[i].id);
+	for (size_t done = 0; done < n; done += AT_ONCE) {
+		size_t some = n - done < AT_ONCE ? n - done : AT_ONCE;
+
+		for (size_t i = 0; i < some; i++)
+			answers[i] = spout_pg_query_async(read_sql, worlds[done + i].id);
+		for (size_t i = 0; i < some; i++)
+			worlds[done + i] =
+			    world_of(spout_future_rows(answers[i]), worlds[done + i].id);
+	}
 }
 
 static json_t *
