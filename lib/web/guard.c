@@ -10,8 +10,6 @@
 
 #include <spout/crypto.h>
 
-#include "web/session.h"
-
 #define UNSAFE_METHODS \
 	(SPOUT_METHOD_POST | SPOUT_METHOD_PUT | SPOUT_METHOD_PATCH | SPOUT_METHOD_DELETE)
 
@@ -55,8 +53,7 @@ bool
 spout__guard_needed(const struct spout_app *app, const struct spout_route *route)
 {
 	return app->security_headers != NULL || app->cors != NULL ||
-	    app->sessions != NULL || route->login_required || route->rate_limit != NULL ||
-	    checks_xsrf(app, route);
+	    route->login_required || route->rate_limit != NULL || checks_xsrf(app, route);
 }
 
 static const char *
@@ -242,7 +239,6 @@ spout__guard_run(struct spout_request *req)
 		spout_check_xsrf(req);
 	if (!route->login_required || let_in(req))
 		spout_next(req);
-	spout__session_finish(req);
 }
 
 /* --- users -------------------------------------------------------------------------- */

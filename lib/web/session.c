@@ -266,7 +266,7 @@ save(struct spout_request *req, struct spout__session *s)
 void
 spout__session_finish(struct spout_request *req)
 {
-	struct spout__session *s = req->guarded != NULL ? req->guarded->session : NULL;
+	struct spout__session *s = req->guarded->session;
 	int64_t now = spout_now();
 	bool kept;
 

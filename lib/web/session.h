@@ -20,7 +20,7 @@ struct spout__session_store {
 /** Digits of a key: SHA-256 of the id. */
 #define SPOUT__SESSION_KEY_LEN 64u
 
-/** Keep what the handler has changed, after it has returned. */
+/** Keep what the handler has changed, after it has returned; `req` has been guarded. */
 void spout__session_finish(struct spout_request *req);
 
 #endif

@@ -12,9 +12,11 @@
 #include <stdlib.h>
 
 #include "base/inflight.h"
+#include "web/guard.h"
 #include "web/page.h"
 #include "web/rate.h"
 #include "web/request.h"
+#include "web/session.h"
 #include "web/status.h"
 
 /* --- a head is there ------------------------------------------------------------ */
@@ -35,6 +37,8 @@ run_handler(struct spout__http_exchange *ex, void *arg)
 		req->route->handler(req);
 	else
 		spout__run_chain(req);
+	if (req->guarded != NULL)
+		spout__session_finish(req);
 }
 
 static void
