@@ -16,6 +16,10 @@
 
 #include <jansson.h>
 
+#include <spout/cookie.h>
+#include <spout/security.h>
+#include <spout/session.h>
+
 #include "async/async.h"
 #include "base/log.h"
 #include "web/web.h"
@@ -63,7 +67,36 @@ check(struct spout_app *app)
 	spout_fail_with(-EIO, "not ready");
 }
 
+/* What keeps state between requests: cookies, a session, tokens, a rate limit. */
+static void
+secure(struct spout_request *req)
+{
+	static const struct spout_rate_limit limit = { "torture", 1000000, 1, 0 };
+	const char *user = spout_signed_cookie(req, "user");
+
+	spout_rate_limit(req, &limit, spout_require_arg(req, "q"));
+	spout_set_cookie(req, "a", "1");
+	spout_set_cookie(req, "a", "2");
+	spout_set_signed_cookie(req, "user", "ann");
+	spout_set_encrypted_cookie(req, "pin", "1234");
+	spout_session_set(req, "n", "1");
+	spout_session_rotate(req);
+	spout_write_text(req, spout_xsrf_form_html(req));
+	spout_printf(req, "user %s, cookie %s, session %s", user != NULL ? user : "none",
+	    spout_cookie(req, "b"), spout_session_get(req, "n"));
+}
+
+static const struct spout_security_headers headers = {
+	.content_security_policy = "script-src {nonce}",
+};
+static const struct spout_cors cors = {
+	.origins = (const char *const[]){ "https://a.example", NULL },
+	.expose_headers = "X-Torture",
+};
+static const struct spout_sessions sessions = { .idle_s = 60 };
+
 static const struct spout_route routes[] = {
+	SPOUT_GET("/secure", secure),
 	SPOUT_ROUTE(SPOUT_METHOD_GET | SPOUT_METHOD_POST, "/show/{id}", show),
 	SPOUT_POST("/json", add),
 	SPOUT_GET("/list", list),
@@ -73,6 +106,10 @@ static const struct spout_route routes[] = {
 static struct spout_app app = {
 	.name = "torture",
 	.routes = routes,
+	.cookie_secret = "a-secret-for-torture",
+	.security_headers = &headers,
+	.cors = &cors,
+	.sessions = &sessions,
 	.readiness =
 	    (const struct spout_readiness[]){ { "check", check }, { NULL, NULL } },
 };
@@ -84,13 +121,15 @@ static const char conversation[] =
     "Content-Type: application/x-www-form-urlencoded\r\n\r\nq=1"
     "POST /json HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n{\"a\":1}"
     "GET /list HTTP/1.1\r\nHost: a\r\n\r\n"
+    "GET /secure?q=1 HTTP/1.1\r\nHost: a\r\nOrigin: https://a.example\r\n"
+    "Cookie: b=\"x y\"; user=2|1:0|10:1700000000|4:user|4:Ym9i|00\r\n\r\n"
     "GET /nowhere HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\n\r\n"
     "GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n"
     "GET / HTTP/1.1\r\n\r\n";
 
 static const char *const answers[] = { "A B aunix", "7 1 aunix", "{\"got\":{\"a\":1}}",
-	",498,499]", "\"message\":\"no such page\"", "\"check\":\"not ready\"",
-	"HTTP/1.1 400 " };
+	",498,499]", "user none, cookie x y, session 1", "\"message\":\"no such page\"",
+	"\"check\":\"not ready\"", "HTTP/1.1 400 " };
 
 /* --- the client ------------------------------------------------------------------ */
 
