@@ -175,6 +175,24 @@ class ClientsTest(TlsCase):
                                                         server_hostname="localhost")
                 self.assertEqual(connection.request("GET", target).status, 200)
 
+    def test_a_header_of_the_proxy_protocol_comes_before_the_handshake(self):
+        for listen in "127.0.0.1:0,proxy,tls", "127.0.0.1:0,tls,proxy":
+            path = self.folder() + "/access.log"
+            server = self.start(*self.certificates("localhost"), "--access-log", path,
+                                "--trusted-proxy", "127.0.0.1", listen=(listen,))
+            connection = server.connect()
+            connection.send(b"PROXY TCP6 2001:db8::1 ::1 1234 443\r\n")
+            context = ssl.create_default_context(cafile=self.file("ca.pem"))
+            with connection:
+                connection.socket = context.wrap_socket(connection.socket,
+                                                        server_hostname="localhost")
+                answer = connection.request("GET", "/session")
+                self.assertEqual(answer.status, 200)
+                self.assertIn("; Secure;", answer.header("set-cookie"))
+            server.stop()
+            with open(path) as file:
+                self.assertEqual(file.read().split()[0], "2001:db8::1")
+
     def test_a_stop_ends_secure_connections_properly(self):
         server = self.serve()
         connection = self.secure(server)
