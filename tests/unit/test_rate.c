@@ -46,13 +46,14 @@ a_flood_of_keys_does_not_free_who_is_held_back(void)
 {
 	static const struct spout_rate_limit limit = { "a", 60, 60, 10 };
 	struct spout__rates *rates = spout__rates_new();
+	const unsigned n = unit_scaled(3 * SPOUT__RATE_SETS * SPOUT__RATE_WAYS);
 	const int64_t now = 1000000000;
 	char key[32];
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(rates);
 	for (int i = 0; i < 10; i++)
 		CU_ASSERT_EQUAL(take(rates, &limit, "ann", now), 0);
-	for (unsigned i = 0; i < 3 * SPOUT__RATE_SETS * SPOUT__RATE_WAYS; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		snprintf(key, sizeof(key), "flood%u", i);
 		CU_ASSERT_EQUAL(take(rates, &limit, key, now), 0);
 	}
