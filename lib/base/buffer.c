@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define FREE_MAX 256u
+#define BIG (256u << 10)
 
 static __thread void *free_small;
 static __thread unsigned free_count;
@@ -50,6 +51,24 @@ spout__buffer_release(struct spout__buffer *b)
 	spout__buffer_init(b, b->max);
 }
 
+/* Bigger memory with the same bytes at its begin, or NULL: nothing has changed. */
+static char *
+memory_bigger(struct spout__buffer *b, size_t cap)
+{
+	char *data;
+
+	/* The kernel moves the pages of what is big, without copying them. */
+	if (b->cap >= BIG && b->start == 0)
+		return realloc(b->data, cap);
+	data = memory_new(cap);
+	if (data == NULL)
+		return NULL;
+	if (b->len > 0)
+		memcpy(data, spout__buffer_at(b), b->len);
+	memory_free(b->data, b->cap);
+	return data;
+}
+
 static int
 grow(struct spout__buffer *b, size_t need)
 {
@@ -58,12 +77,9 @@ grow(struct spout__buffer *b, size_t need)
 
 	while (cap < need)
 		cap = cap > SIZE_MAX / 2 ? need : cap * 2;
-	data = memory_new(cap);
+	data = memory_bigger(b, cap);
 	if (data == NULL)
 		return -ENOMEM;
-	if (b->len > 0)
-		memcpy(data, spout__buffer_at(b), b->len);
-	memory_free(b->data, b->cap);
 	b->data = data;
 	b->cap = cap;
 	b->start = 0;
