@@ -29,6 +29,11 @@ check_PROGRAMS += %D%/replay_cookie
 %C%_replay_cookie_SOURCES = %D%/replay.c $(FUZZ_COOKIE_SOURCES)
 %C%_replay_cookie_LDADD = $(FUZZ_LIBS)
 
+FUZZ_ANSWER_SOURCES = tests/fuzz/fuzz_answer.c tests/fuzz/fuzz.h
+check_PROGRAMS += %D%/replay_answer
+%C%_replay_answer_SOURCES = %D%/replay.c $(FUZZ_ANSWER_SOURCES)
+%C%_replay_answer_LDADD = $(FUZZ_LIBS)
+
 FUZZ_FORWARDED_SOURCES = tests/fuzz/fuzz_forwarded.c tests/fuzz/fuzz.h
 check_PROGRAMS += %D%/replay_forwarded
 %C%_replay_forwarded_SOURCES = %D%/replay.c $(FUZZ_FORWARDED_SOURCES)
@@ -44,6 +49,10 @@ noinst_PROGRAMS += %D%/fuzz_proxy
 %C%_fuzz_proxy_SOURCES = $(FUZZ_PROXY_SOURCES)
 %C%_fuzz_proxy_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 %C%_fuzz_proxy_LDADD = $(FUZZ_LIBS)
+noinst_PROGRAMS += %D%/fuzz_answer
+%C%_fuzz_answer_SOURCES = $(FUZZ_ANSWER_SOURCES)
+%C%_fuzz_answer_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+%C%_fuzz_answer_LDADD = $(FUZZ_LIBS)
 
 noinst_PROGRAMS += %D%/fuzz_forwarded
 %C%_fuzz_forwarded_SOURCES = $(FUZZ_FORWARDED_SOURCES)
@@ -88,3 +97,5 @@ EXTRA_DIST += %D%/README.md %D%/request.dict %D%/multipart.dict %D%/corpus %D%/r
 EXTRA_DIST += %D%/template.dict
 EXTRA_DIST += %D%/README.md %D%/cookie.dict %D%/forwarded.dict \
 	%D%/multipart.dict %D%/proxy.dict %D%/request.dict %D%/corpus %D%/regressions
+EXTRA_DIST += %D%/README.md %D%/answer.dict %D%/cookie.dict %D%/forwarded.dict \
+	%D%/multipart.dict %D%/request.dict %D%/corpus %D%/regressions
