@@ -9,5 +9,5 @@ noinst_PROGRAMS += tests/bench/floor tests/bench/load
 tests_bench_floor_SOURCES = %D%/floor.c
 tests_bench_floor_LDADD = $(EVENT_LIBS)
 tests_bench_load_SOURCES = %D%/load.c
-dist_noinst_SCRIPTS += %D%/http %D%/latency %D%/pg
+dist_noinst_SCRIPTS += %D%/http %D%/fetch %D%/latency %D%/pg
 EXTRA_DIST += %D%/peers.py

@@ -37,8 +37,11 @@ class Server:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     raise SystemExit("%s did not start: %s" % (name, " ".join(argv)))
                 time.sleep(0.02)
+
+    @property
+    def pid(self):
         kids = children(self.process.pid)
-        self.pid = kids[0] if kids else self.process.pid
+        return kids[0] if kids else self.process.pid
 
     def cpu(self):
         """(user, system) seconds of the serving process, all threads."""
