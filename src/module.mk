@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: MIT
+include src/spoutc/module.mk
 include src/demo/module.mk
 include src/examples/module.mk

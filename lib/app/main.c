@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <spout/app.h>
+#include <spout/template.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,6 +78,11 @@ apply_app_defaults(void)
 		program.settings.request_timeout_ms = app->request_timeout_ms;
 	if (app->max_body_bytes > 0 && !given("max-body"))
 		program.settings.max_body_bytes = app->max_body_bytes;
+	if (program.settings.template_path != NULL) {
+		app->template_path = program.settings.template_path;
+		app->template_programs = NULL; /* files come instead */
+	}
+	app->template_reload = app->template_reload || program.settings.template_reload;
 	app->request_timeout_ms = 0;
 	app->max_body_bytes = 0;
 }
@@ -146,7 +152,7 @@ configure_log(void)
 static int
 prepare_app(void)
 {
-	char why[SPOUT__ROUTER_WHY_SIZE];
+	char why[SPOUT__ROUTER_WHY_SIZE], wrong[SPOUT_TEMPLATE_WHY_SIZE];
 	int error = program.app.preload ? program.app.preload(&program.app) : 0;
 
 	if (error < 0)
@@ -155,6 +161,8 @@ prepare_app(void)
 		program.app.cookie_secret = program.settings.cookie_secret;
 	if (spout__web_check(&program.app, why) != 0)
 		return complain(1, "%s", why);
+	if (spout__web_check_templates(&program.app, wrong) != 0)
+		return complain(1, "templates: %s", wrong);
 	return 0;
 }
 

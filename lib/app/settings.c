@@ -260,6 +260,7 @@ spout__settings_check(struct spout__settings *s, struct spout__options *options)
 {
 	char why[SPOUT_OPTION_WHY_SIZE];
 
+	none_if_empty(&s->template_path);
 	none_if_empty(&s->database);
 	none_if_empty(&s->user);
 	none_if_empty(&s->pid_file);
@@ -333,6 +334,11 @@ spout__settings_add(struct spout__settings *s, struct spout__options *options)
 		    .help = "Become this user after the sockets are open (needs root)" },
 		{ "pid-file", SPOUT_OPTION_TEXT, &s->pid_file, NULL, "PATH",
 		    .help = "Write the process id here; removed at the end" },
+		{ "template-path", SPOUT_OPTION_TEXT, &s->template_path, NULL, "DIR",
+		    "The folder of the templates, in place of the program's own",
+		    .group = "Templates:" },
+		{ "template-reload", SPOUT_OPTION_FLAG, &s->template_reload, "no", NULL,
+		    .help = "Compile a template again when its file has changed" },
 		{ "database", SPOUT_OPTION_URL, &s->database, NULL, "URL",
 		    "PostgreSQL: postgresql://user@host/name. "
 		    "DATABASE_URL in the environment, too",

@@ -49,6 +49,8 @@ struct spout__settings {
 	const char *access_log; /* path, "-", or NULL */
 	unsigned log_level, log_format;
 	uint64_t stack_kib;
+	const char *template_path; /* or NULL */
+	bool template_reload;
 	bool check, print_config, help, version;
 
 	struct spout_option

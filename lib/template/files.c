@@ -18,22 +18,61 @@
 
 #define FOLDERS_MAX 16 /* inside of each other */
 
+/*
+ * Where there is no openat2(2), before Linux 5.6 or under a tool that does not know it:
+ * folder by folder, without following any link. There is no ".." in names of templates.
+ */
+static int
+open_by_segment(int dir, const char *name, int flags)
+{
+	char segment[SPOUT__TEMPLATE_NAME_MAX + 1];
+	int at = dir, next;
+
+	for (;;) {
+		size_t len = strcspn(name, "/");
+		bool last = name[len] == '\0';
+
+		if (len >= sizeof(segment)) {
+			errno = ENOENT;
+			next = -1;
+		} else {
+			memcpy(segment, name, len);
+			segment[len] = '\0';
+			next = openat(at, segment,
+			    last ? flags | O_CLOEXEC | O_NOFOLLOW
+				 : O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		}
+		if (at != dir) {
+			int error = errno;
+
+			close(at);
+			errno = error;
+		}
+		if (next < 0 || last)
+			return next;
+		at = next;
+		name += len + 1;
+	}
+}
+
 /* Below `dir` in any case: openat2(2) refuses links and ".." that lead out. */
 static int
 open_below(int dir, const char *name, int flags)
 {
 	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
-	long fd;
+	int fd;
 
 	if (dir < 0) {
 		errno = ENOENT;
 		return -1;
 	}
-	fd = syscall(SYS_openat2, dir, name, &how, sizeof(how));
+	fd = (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));
+	if (fd < 0 && errno == ENOSYS)
+		fd = open_by_segment(dir, name, flags);
 	if (fd < 0 && (errno == EXDEV || errno == ELOOP || errno == ENOTDIR))
 		errno = ENOENT;
-	return (int)fd;
+	return fd;
 }
 
 static uint64_t

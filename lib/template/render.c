@@ -509,31 +509,57 @@ spout__vm_keep(struct spout__vm *vm, json_t *json)
 	return true;
 }
 
-int
-spout__template_render(const struct spout_template *template, json_t *values,
-    void *subject, struct spout__buffer *out, char why[SPOUT_TEMPLATE_WHY_SIZE])
+void
+spout__vm_open(struct spout__vm *vm, const struct spout_template *template,
+    json_t *values, void *subject, struct spout__buffer *out, char *why)
 {
 	const struct spout__program *p = template->program;
-	struct spout__vm vm = { .template = template,
+
+	/* Counted although it is const for others. */
+	*vm = (struct spout__vm){ .template = (struct spout_template *)template,
 		.p = p,
 		.values = values,
 		.subject = subject,
 		.out = out,
 		.why = why,
 		.code = spout__program_words(p, p->code) };
+	vm->at = vm->code;
+	vm->template->users++;
+	spout__arena_init(&vm->arena, template->limits->max_memory_bytes);
+}
 
-	vm.at = vm.code;
-	spout__arena_init(&vm.arena, template->limits->max_memory_bytes);
-	if (!make_room(&vm)) {
-		vm.at++;
-		check(&vm, spout__wrong_memory);
+int
+spout__vm_run(struct spout__vm *vm)
+{
+	if (!make_room(vm)) {
+		vm->at++;
+		check(vm, spout__wrong_memory);
 	} else {
-		run(&vm);
+		run(vm);
 	}
-	for (; vm.kept != NULL; vm.kept = vm.kept->next)
-		json_decref(vm.kept->json);
-	spout__arena_release(&vm.arena);
-	return vm.error;
+	return vm->error;
+}
+
+void
+spout__vm_close(struct spout__vm *vm)
+{
+	for (; vm->kept != NULL; vm->kept = vm->kept->next)
+		json_decref(vm->kept->json);
+	spout__arena_release(&vm->arena);
+	if (--vm->template->users == 0 && vm->template->forgotten)
+		spout__template_drop(vm->template);
+}
+
+void
+spout__template_drop(struct spout_template *template)
+{
+	if (template == NULL)
+		return;
+	template->forgotten = true;
+	if (template->users > 0)
+		return;
+	free(template->owned);
+	free(template);
 }
 
 char *
@@ -541,11 +567,14 @@ spout_template_render(const struct spout_template *template, struct json_t *valu
     void *subject, size_t *ret_len, char why[SPOUT_TEMPLATE_WHY_SIZE])
 {
 	struct spout__buffer out;
+	struct spout__vm vm;
 	char *text = NULL;
 	int error;
 
 	spout__buffer_init(&out, template->limits->max_output_bytes);
-	error = spout__template_render(template, values, subject, &out, why);
+	spout__vm_open(&vm, template, values, subject, &out, why);
+	error = spout__vm_run(&vm);
+	spout__vm_close(&vm);
 	if (error == 0) {
 		text = malloc(out.len + 1);
 		if (text == NULL) {

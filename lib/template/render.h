@@ -13,7 +13,10 @@ struct spout__template_limits {
 
 struct spout_template {
 	const struct spout__program *program;
+	struct spout__program *owned; /* the same, unless it is in the binary */
 	const struct spout__template_limits *limits; /* of its set */
+	unsigned users;                              /* renderings that run */
+	bool forgotten; /* by its set: goes with the last of them */
 	/* By the number of the external; NULL: no such function. */
 	const struct spout_template_function *functions[];
 };
@@ -31,7 +34,7 @@ struct spout__kept {
 };
 
 struct spout__vm {
-	const struct spout_template *template;
+	struct spout_template *template;
 	const struct spout__program *p;
 	json_t *values;
 	void *subject;
@@ -64,15 +67,22 @@ bool spout__vm_call(
 /** Drop the reference at the end of the rendering. False when out of memory. */
 bool spout__vm_keep(struct spout__vm *vm, json_t *json);
 
+/** Forget a template (or NULL): it is freed when no rendering runs. */
+void spout__template_drop(struct spout_template *template);
+
 /** The functions of the language, ended by a NULL name. functions.c */
 extern const struct spout_template_function spout__template_functions[];
 /** The one of them that takes what is undefined. */
 int spout__template_default(struct spout_template_call *call);
 
 /**
- * Append the text to `out`. 0, or -errno with `why`; then `out` holds a part of it.
+ * A rendering: opened, run once, closed, also when a function left in between. Borrows
+ * everything; the text is appended to `out`, of a failure a part of it. Running returns
+ * 0, or -errno with `why`, which has SPOUT_TEMPLATE_WHY_SIZE bytes.
  */
-int spout__template_render(const struct spout_template *template, json_t *values,
-    void *subject, struct spout__buffer *out, char why[SPOUT_TEMPLATE_WHY_SIZE]);
+void spout__vm_open(struct spout__vm *vm, const struct spout_template *template,
+    json_t *values, void *subject, struct spout__buffer *out, char *why);
+int spout__vm_run(struct spout__vm *vm);
+void spout__vm_close(struct spout__vm *vm);
 
 #endif

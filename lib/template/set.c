@@ -58,10 +58,8 @@ spout_templates_new(const struct spout_templates_options *options)
 static void
 forget(struct spout__template_entry *entry)
 {
-	free(entry->template);
-	free(entry->compiled);
+	spout__template_drop(entry->template);
 	entry->template = NULL;
-	entry->compiled = NULL;
 }
 
 static void
@@ -228,10 +226,13 @@ program_valid(const struct spout__program *p, size_t n_words)
 	    p->magic == SPOUT__PROGRAM_MAGIC && p->n_words == n_words;
 }
 
-/* A template of a program: finds its functions. NULL with errno and `why`. */
+/*
+ * A template of a program: finds its functions. Takes `owned`, which may be NULL. NULL
+ * with errno and `why`.
+ */
 static struct spout_template *
 bind_program(const struct spout_templates *set, const struct spout__program *p,
-    char why[SPOUT_TEMPLATE_WHY_SIZE])
+    struct spout__program *owned, char why[SPOUT_TEMPLATE_WHY_SIZE])
 {
 	const struct spout__program_external *all =
 	    (const void *)spout__program_words(p, p->externals);
@@ -240,9 +241,12 @@ bind_program(const struct spout_templates *set, const struct spout__program *p,
 	uint32_t i;
 
 	if (template == NULL) {
+		free(owned);
 		snprintf(why, SPOUT_TEMPLATE_WHY_SIZE, "out of memory");
+		errno = ENOMEM;
 		return NULL;
 	}
+	template->owned = owned;
 	template->program = p;
 	template->limits = &set->limits;
 	for (i = 0; i < p->n_externals; i++) {
@@ -256,42 +260,47 @@ bind_program(const struct spout_templates *set, const struct spout__program *p,
 		    "%s:%u: there is no function \"%.100s\"",
 		    spout__program_string(p, file).data, all[i].line & 0xffffff,
 		    name.data);
-		free(template);
+		spout__template_drop(template);
 		errno = EBADMSG;
 		return NULL;
 	}
 	return template;
 }
 
-/* The program of an entry; owned by it unless embedded. */
-static const struct spout__program *
-entry_program(struct spout_templates *set, struct spout__template_entry *entry,
+static struct spout_template *
+bind_embedded(struct spout_templates *set, struct spout__template_entry *entry,
     char why[SPOUT_TEMPLATE_WHY_SIZE])
 {
-	const struct spout__program *p;
+	const struct spout__program *p = (const void *)entry->embedded->words;
+
+	if (program_valid(p, entry->embedded->n_words))
+		return bind_program(set, p, NULL, why);
+	snprintf(why, SPOUT_TEMPLATE_WHY_SIZE, "%s: made by another version of spoutc",
+	    entry->name);
+	errno = EBADMSG;
+	return NULL;
+}
+
+static struct spout_template *
+compile_entry(struct spout_templates *set, struct spout__template_entry *entry,
+    char why[SPOUT_TEMPLATE_WHY_SIZE])
+{
+	struct spout__program *p;
 	int error;
 
-	if (entry->embedded != NULL) {
-		p = (const void *)entry->embedded->words;
-		if (program_valid(p, entry->embedded->n_words))
-			return p;
-		snprintf(why, SPOUT_TEMPLATE_WHY_SIZE,
-		    "%s: made by another version of spoutc", entry->name);
-		errno = EBADMSG;
-		return NULL;
-	}
 	set->reading = 0;
-	error =
-	    spout__template_compile(entry->name, read_source, set, &entry->compiled, why);
+	error = spout__template_compile(entry->name, read_source, set, &p, why);
 	entry->seen = set->reading;
+	if (error == 0)
+		return bind_program(set, p, p, why);
 	errno = -error;
-	return error == 0 ? entry->compiled : NULL;
+	return NULL;
 }
 
 static bool
 changed(const struct spout_templates *set, const struct spout__template_entry *entry)
 {
-	const struct spout__program *p = entry->compiled;
+	const struct spout__program *p = entry->template->owned;
 	uint64_t seen = 0;
 	uint32_t i;
 
@@ -312,21 +321,12 @@ static const struct spout_template *
 entry_template(struct spout_templates *set, struct spout__template_entry *entry,
     char why[SPOUT_TEMPLATE_WHY_SIZE])
 {
-	const struct spout__program *p;
-
 	if (entry->template != NULL && set->debug && changed(set, entry))
 		forget(entry);
-	if (entry->template != NULL)
-		return entry->template;
-	p = entry_program(set, entry, why);
-	if (p != NULL)
-		entry->template = bind_program(set, p, why);
-	if (entry->template == NULL) {
-		int error = errno;
-
-		forget(entry);
-		errno = error;
-	}
+	if (entry->template == NULL)
+		entry->template = entry->embedded != NULL
+		    ? bind_embedded(set, entry, why)
+		    : compile_entry(set, entry, why);
 	return entry->template;
 }
 
@@ -361,6 +361,14 @@ spout_templates_get(
 		errno = error;
 	}
 	return template;
+}
+
+const struct spout_template *
+spout__templates_find(const struct spout_templates *set, const char *name)
+{
+	const struct spout__template_entry *entry = entry_find(set, name);
+
+	return entry != NULL ? entry->template : NULL;
 }
 
 static int

@@ -13,7 +13,6 @@ struct spout__template_entry {
 	char *source; /* from memory, owned; NULL: a file */
 	size_t source_len;
 	const struct spout_template_program *embedded;
-	struct spout__program *compiled; /* owned */
 	struct spout_template *template; /* owned; NULL: not compiled yet */
 	uint64_t seen;                   /* of the files it was made of */
 	char name[];
@@ -47,5 +46,9 @@ void spout__template_file_seen(int dir, const char *name, uint64_t *seen);
 int spout__template_files(int dir,
     int (*each)(void *arg, const char *name, char why[SPOUT_TEMPLATE_WHY_SIZE]),
     void *arg, char why[SPOUT_TEMPLATE_WHY_SIZE]);
+
+/** What spout_templates_load() compiled, or NULL. Reads nothing. set.c */
+const struct spout_template *spout__templates_find(
+    const struct spout_templates *set, const char *name);
 
 #endif

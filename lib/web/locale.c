@@ -333,7 +333,7 @@ spout_translate_plural(const struct spout_locale *locale, const char *message,
 {
 	struct spout_slice found = find(locale, NULL, message);
 	unsigned form = spout__plural_form(&locale->catalogue.plural, count);
-	const char *at = found.data, *end = at + found.len;
+	const char *at = found.data, *end = at != NULL ? at + found.len : NULL;
 
 	while (at != NULL && at < end && form > 0) {
 		at += strlen(at) + 1;

@@ -22,9 +22,11 @@ lib_libspout_all_la_SOURCES += \
 	%D%/locale.c \
 	%D%/multipart.c %D%/multipart.h \
 	%D%/page.c %D%/page.h \
+	%D%/page_names.c \
 	%D%/password.c %D%/password.h \
 	%D%/plural.c %D%/plural.h \
 	%D%/rate.c %D%/rate.h \
+	%D%/render.c %D%/render.h \
 	%D%/request.c %D%/request.h \
 	%D%/response.c \
 	%D%/reverse.c \

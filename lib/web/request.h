@@ -56,6 +56,7 @@ struct spout__web {
 	struct spout_app *app;
 	struct spout__router *router;
 	struct spout__host_router *hosts; /* ended by one without a name, or NULL */
+	struct spout_templates *templates;
 	struct spout__access_log access_log;
 	bool watches_finish;           /* every response is logged or told of */
 	struct spout__list checks;

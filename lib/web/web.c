@@ -15,6 +15,7 @@
 #include "web/guard.h"
 #include "web/page.h"
 #include "web/rate.h"
+#include "web/render.h"
 #include "web/request.h"
 #include "web/session.h"
 #include "web/status.h"
@@ -191,12 +192,23 @@ on_fault(void *ctx, enum spout__http_fault fault, const struct sockaddr *peer,
 
 /* --- made and freed ------------------------------------------------------------- */
 
+int
+spout__web_check_templates(const struct spout_app *app, char *why)
+{
+	struct spout_templates *set = spout__render_open(app, why);
+
+	if (set == NULL)
+		return -errno;
+	spout_templates_free(set);
+	return 0;
+}
+
 struct spout__web *
 spout__web_new(struct spout_loop *loop, struct spout_app *app,
     const struct spout__web_options *options)
 {
 	struct spout__web *web = calloc(1, sizeof(*web));
-	char why[SPOUT__ROUTER_WHY_SIZE];
+	char why[SPOUT__ROUTER_WHY_SIZE], wrong[SPOUT_TEMPLATE_WHY_SIZE];
 	int rc;
 
 	if (web == NULL)
@@ -212,6 +224,12 @@ spout__web_new(struct spout_loop *loop, struct spout_app *app,
 	    &web->access_log, options->access_log_fd, options->access_log_json);
 	spout__web_set_access_log(web, options->access_log_fd);
 	rc = spout__routers_make(web, why);
+	if (rc == 0)
+		web->templates = spout__render_open(app, wrong);
+	if (rc == 0 && web->templates == NULL) {
+		rc = -errno;
+		spout_debug("templates: %s", wrong);
+	}
 	if (rc == 0)
 		return web;
 	spout__web_free(web);
@@ -230,6 +248,7 @@ spout__web_free(struct spout__web *web)
 		free(spout__container_of(node, struct spout__web_check, link));
 	spout__routers_free(web);
 	spout__rates_free(web->rates);
+	spout_templates_free(web->templates);
 	free(web);
 }
 

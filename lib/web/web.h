@@ -26,6 +26,8 @@ struct spout__web_options {
  * with `why` saying what is wrong.
  */
 int spout__web_check(const struct spout_app *app, char why[SPOUT__ROUTER_WHY_SIZE]);
+/** The same for its templates; SPOUT_TEMPLATE_WHY_SIZE bytes. Reads files. */
+int spout__web_check_templates(const struct spout_app *app, char *why);
 /** Returns owned, or NULL with errno; borrows `app`. */
 struct spout__web *spout__web_new(struct spout_loop *loop, struct spout_app *app,
     const struct spout__web_options *options);

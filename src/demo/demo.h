@@ -66,4 +66,7 @@ void tables_round(struct spout_app *app);
  */
 bool tables_need(struct spout_request *req);
 
+/** Made by spoutc of the folder templates. */
+extern const struct spout_template_program demo_templates[];
+
 #endif

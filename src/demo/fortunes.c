@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* GET /fortunes: rows, one more of our own, sorted by their text, as an HTML table. */
+/* GET /fortunes: rows, one more of our own, sorted by their text, on fortunes.html. */
 #include "config.h"
 
 #include "demo.h"
 
 #include <stdlib.h>
+
+#include <jansson.h>
 
 struct fortune {
 	int64_t id;
@@ -18,19 +20,16 @@ fortune_compare(const void *a, const void *b)
 	    ((const struct fortune *)a)->message, ((const struct fortune *)b)->message);
 }
 
-static void
-fortunes_write(struct spout_request *req, const struct fortune *fortunes, size_t n)
+static json_t *
+fortunes_json(const struct fortune *fortunes, size_t n)
 {
-	spout_set_header(req, "Content-Type", "text/html; charset=utf-8");
-	spout_write_text(req,
-	    "<!DOCTYPE html><html><head><title>Fortunes</title></head>"
-	    "<body><table><tr><th>id</th><th>message</th></tr>");
-	for (size_t i = 0; i < n; i++) {
-		spout_printf(req, "<tr><td>%lld</td><td>", (long long)fortunes[i].id);
-		spout_write_escaped(req, fortunes[i].message);
-		spout_write_text(req, "</td></tr>");
-	}
-	spout_write_text(req, "</table></body></html>");
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list,
+		    json_pack("{s:I,s:s}", "id", (json_int_t)fortunes[i].id, "message",
+			fortunes[i].message));
+	return list;
 }
 
 void
@@ -51,5 +50,7 @@ fortunes_get(struct spout_request *req)
 	fortunes[n++] =
 	    (struct fortune){ 0, "Additional fortune added at request time." };
 	qsort(fortunes, n, sizeof(*fortunes), fortune_compare);
-	fortunes_write(req, fortunes, n);
+	spout_set_header(req, "Content-Type", "text/html; charset=utf-8");
+	spout_render_pack(
+	    req, "fortunes.html", "{s:o}", "fortunes", fortunes_json(fortunes, n));
 }

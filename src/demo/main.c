@@ -99,6 +99,7 @@ main(int argc, char **argv)
 		.description = "Shows what Spout can do, on http://127.0.0.1:8888.",
 		.options = options,
 		.periodic_tasks = tasks,
+		.template_programs = demo_templates,
 		.preload = preload,
 		.on_worker_start = on_worker_start,
 		.xsrf_cookies = true,

@@ -12,6 +12,7 @@ src_spout_demo_SOURCES = \
 	%D%/page.c \
 	%D%/tables.c \
 	%D%/worlds.c
+nodist_src_spout_demo_SOURCES = %D%/templates.c
 src_spout_demo_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DDEMO_LOGIN_FILE='"$(top_srcdir)/%D%/login.html"' \
 	-DDEMO_PAGE_FILE='"$(top_srcdir)/%D%/page.html"'
@@ -21,3 +22,10 @@ EXTRA_DIST += %D%/login.html %D%/page.html
 # The pages are part of these objects.
 %D%/spout_demo-login.$(OBJEXT): $(srcdir)/%D%/login.html
 %D%/spout_demo-page.$(OBJEXT): $(srcdir)/%D%/page.html
+
+# The templates are compiled into the program, too.
+EXTRA_DIST += %D%/templates/fortunes.html
+CLEANFILES += %D%/templates.c
+%D%/templates.c: src/spoutc/spoutc$(EXEEXT) $(srcdir)/%D%/templates/fortunes.html
+	$(AM_V_GEN)$(MKDIR_P) %D% && \
+	    src/spoutc/spoutc --output $@ --name demo_templates $(srcdir)/%D%/templates

@@ -19,4 +19,5 @@ EXTRA_DIST += \
 	%D%/rfc9112-5-fields.txt \
 	%D%/rfc9112-6-framing.txt \
 	%D%/rfc9112-7-chunked.txt \
-	%D%/rfc9112-9-connection.txt
+	%D%/rfc9112-9-connection.txt \
+	%D%/xss.json

@@ -18,6 +18,32 @@ from harness import until
 NEED_DATABASE = ("/db", "/queries?n=2", "/updates?n=2", "/fortunes", "/db/sleep?ms=1")
 
 
+# What TechEmpower's test of fortunes expects, apostrophes and quotes as references.
+FORTUNES_PAGE = (
+    "<!DOCTYPE html><html><head><title>Fortunes</title></head><body><table>"
+    "<tr><th>id</th><th>message</th></tr>"
+    "<tr><td>11</td><td>&lt;script&gt;alert(&quot;This should not be displayed in a "
+    "browser alert box.&quot;);&lt;/script&gt;</td></tr>"
+    "<tr><td>4</td><td>A bad random number generator: 1, 1, 1, 1, 1, 4.33e+67, 1, 1, 1"
+    "</td></tr>"
+    "<tr><td>5</td><td>A computer program does what you tell it to do, not what you want "
+    "it to do.</td></tr>"
+    "<tr><td>2</td><td>A computer scientist is someone who fixes things that aren&#39;t "
+    "broken.</td></tr>"
+    "<tr><td>8</td><td>A list is only as strong as its weakest link. — Donald Knuth</td>"
+    "</tr>"
+    "<tr><td>0</td><td>Additional fortune added at request time.</td></tr>"
+    "<tr><td>3</td><td>After enough decimal places, nobody gives a damn.</td></tr>"
+    "<tr><td>7</td><td>Any program that runs right is obsolete.</td></tr>"
+    "<tr><td>10</td><td>Computers make very fast, very accurate mistakes.</td></tr>"
+    "<tr><td>6</td><td>Emacs is a nice operating system, but I prefer UNIX. — Tom "
+    "Christaensen</td></tr>"
+    "<tr><td>9</td><td>Feature: A bug with seniority.</td></tr>"
+    "<tr><td>1</td><td>fortune: No such file or directory</td></tr>"
+    "<tr><td>12</td><td>フレームワークのベンチマーク</td></tr>"
+    "</table></body></html>")
+
+
 class Routes(harness.ServerTestCase):
     args = ("--processes", "1", "--cpu-threads", "2")
 
@@ -242,6 +268,10 @@ class WithDatabase(harness.ServerTestCase):
             "SELECT id, randomnumber FROM world WHERE id IN (%s)" %
             ",".join(str(world["id"]) for world in worlds)))
         self.assertEqual({str(w["id"]): str(w["randomNumber"]) for w in worlds}, stored)
+
+    def test_fortunes_are_the_page_that_techempower_expects(self):
+        answer = self.server.get("/fortunes")
+        self.assertEqual(answer.text, FORTUNES_PAGE)
 
     def test_fortunes_are_sorted_and_escaped(self):
         answer = self.server.get("/fortunes")

@@ -251,6 +251,10 @@ tests_unit_test_testing_web_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_testing_sweep
 tests_unit_test_testing_sweep_SOURCES = tests/unit/test_testing_sweep.c $(UNIT_SOURCES)
 tests_unit_test_testing_sweep_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_web_render
+tests_unit_test_web_render_SOURCES = tests/unit/test_web_render.c $(WEB_CLIENT) \
+	$(UNIT_SOURCES)
+tests_unit_test_web_render_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
 
 TEMPLATE_HELP = tests/unit/template_help.c tests/unit/template_help.h $(UNIT_SOURCES)
 check_PROGRAMS += tests/unit/test_template
@@ -259,6 +263,8 @@ tests_unit_test_template_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
 check_PROGRAMS += tests/unit/test_template_escape
 tests_unit_test_template_escape_SOURCES = tests/unit/test_template_escape.c \
 	$(TEMPLATE_HELP)
+tests_unit_test_template_escape_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_template_escape_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
 check_PROGRAMS += tests/unit/test_template_set
 tests_unit_test_template_set_SOURCES = tests/unit/test_template_set.c $(TEMPLATE_HELP)

@@ -36,7 +36,7 @@ struct spout_templates;
 /**
  * A function that templates call, as `name(a, b=c)`, as a filter `a|name`, or as
  * `{% module name(a) %}`. Returns 0, or what spout_template_fail() returned. May not
- * wait.
+ * wait; in a page of spout_render() it may wait and leave, as any call of a handler.
  */
 typedef int (*spout_template_fn)(struct spout_template_call *call);
 

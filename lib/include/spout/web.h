@@ -30,6 +30,8 @@ struct spout_sessions;
 struct spout_rate_limit;
 struct spout_request;
 struct spout_certificate;
+struct spout_template_function;
+struct spout_template_program;
 struct json_t;
 
 /** A handler, or middleware: a handler that calls spout_next() for what it wraps. */
@@ -208,6 +210,13 @@ struct spout_app {
 	const struct spout_security_headers *security_headers; /* or NULL */
 	const struct spout_cors *cors; /* or NULL */
 	const struct spout_sessions *sessions; /* spout/session.h, or NULL */
+
+	/* Pages (spout/template.h): a folder of files, a table that spoutc(1) made, and
+	 * functions beside those of the library; each may be NULL. */
+	const char *template_path;
+	const struct spout_template_program *template_programs;
+	const struct spout_template_function *template_functions;
+	bool template_reload;     /* look for changes at each page: reads files then */
 };
 
 /** The application that serves this request, its data, and the data of the route. */
@@ -371,6 +380,22 @@ SPOUT_API void spout_plain(struct spout_request *req, const char *text);
 SPOUT_API void spout_json(struct spout_request *req, struct json_t *value);
 /** The same from a format of json_pack(): spout_json_pack(req, "{s:i}", "n", 1). */
 SPOUT_API void spout_json_pack(struct spout_request *req, const char *fmt, ...);
+/**
+ * Append the page that a template makes of the members of a JSON object (or NULL); see
+ * spout-template(7). Takes the reference. Templates are read and compiled when the worker
+ * starts. Beside the values every page has `request` (method, uri, path, query, host,
+ * remote_ip, id), `locale`, `xsrf_token`, reverse_url("name", …), xsrf_form_html(),
+ * _("message"), format_date(), and the application's .template_functions. An error of the
+ * template ends the handler with 500, "page.html:12: …" in the log. (Tornado: render)
+ */
+SPOUT_API void spout_render(
+    struct spout_request *req, const char *name, struct json_t *values);
+/** The same from a format of json_pack(): spout_render_pack(req, "a.html", "{}"). */
+SPOUT_API void spout_render_pack(
+    struct spout_request *req, const char *name, const char *fmt, ...);
+/** The text instead, in the request's memory. (Tornado: render_string) */
+SPOUT_API char *spout_render_string(
+    struct spout_request *req, const char *name, struct json_t *values);
 /**
  * Answer with Location: `url` (absolute or a path, already encoded; a control character
  * or space ends the handler with 500) and status 301, 302, 303, 307 or 308 (0: 302).
