@@ -259,7 +259,7 @@ int
 spout_try_response_read(struct spout_response *response, struct spout_slice *ret)
 {
 	struct spout__fetch_future *self = response->future;
-	struct spout__buffer piece = response->piece;
+	struct spout__buffer piece;
 	int r;
 
 	(void)spout__co_checkpoint("spout_response_read");
@@ -274,6 +274,7 @@ spout_try_response_read(struct spout_response *response, struct spout_slice *ret
 	}
 	if (response->body.len == 0 && response->failure.error != 0)
 		return failed(response);
+	piece = response->piece;
 	spout__buffer_clear(&piece);
 	response->piece = response->body;
 	response->body = piece;

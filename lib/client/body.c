@@ -162,30 +162,55 @@ spout__body_take(char *data, size_t size, size_t n, void *arg)
 	return n;
 }
 
+/*
+ * Count `n` bytes that are given, 0: the end. libcurl would send what is more than was
+ * announced, which the server takes for the begin of another request. False if they fail.
+ */
+static bool
+count_given(struct spout__fetch *fetch, size_t n)
+{
+	uint64_t announced = fetch->options.upload_bytes;
+
+	fetch->given_bytes += n;
+	if (announced == 0 || fetch->given_bytes == announced ||
+	    (n > 0 && fetch->given_bytes < announced))
+		return true;
+	spout__failure_note(fetch, SPOUT_FETCH_SEND, -EINVAL,
+	    "a body of %s than %llu bytes", n > 0 ? "more" : "less",
+	    (unsigned long long)announced);
+	return false;
+}
+
+static size_t
+give_from_function(struct spout__fetch *fetch, char *to, size_t room)
+{
+	long given = fetch->options.body_fn(fetch->options.body_arg, to, room);
+
+	if (given < 0) {
+		spout__failure_note(fetch, SPOUT_FETCH_SEND, (int)given,
+		    "the function that gives the body failed");
+		return CURL_READFUNC_ABORT;
+	}
+	fetch->sent = given == 0;
+	return count_given(fetch, (size_t)given) ? (size_t)given : CURL_READFUNC_ABORT;
+}
+
 size_t
 spout__body_give(char *to, size_t size, size_t room, void *arg)
 {
 	struct spout__fetch *fetch = arg;
-	const struct spout_fetch_options *o = &fetch->options;
 	size_t n = fetch->upload.len;
-	long given;
 
 	room *= size;
-	if (o->body_fn != NULL) {
-		given = o->body_fn(o->body_arg, to, room);
-		if (given < 0) {
-			spout__failure_note(fetch, SPOUT_FETCH_SEND, (int)given,
-			    "the function that gives the body failed");
-			return CURL_READFUNC_ABORT;
-		}
-		fetch->sent = given == 0;
-		return (size_t)given;
-	}
+	if (fetch->options.body_fn != NULL)
+		return give_from_function(fetch, to, room);
 	if (n == 0 && !fetch->upload_ended) {
 		fetch->send_paused = true;
 		return CURL_READFUNC_PAUSE;
 	}
 	n = n < room ? n : room;
+	if (!count_given(fetch, n))
+		return CURL_READFUNC_ABORT;
 	memcpy(to, n > 0 ? spout__buffer_at(&fetch->upload) : "", n);
 	spout__buffer_consume(&fetch->upload, n);
 	fetch->sent = n == 0;

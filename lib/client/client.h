@@ -93,6 +93,8 @@ struct spout_response {
 	char *url;
 	struct spout_field *fields; /* ended by a NULL name */
 	size_t n_fields, fields_room;
+	char *last_value; /* of the last field, to which a folded line adds */
+	size_t last_len, last_room;
 	struct spout__buffer body;  /* all of it, or what is unread */
 	struct spout__buffer piece; /* lent by the last read */
 	bool streamed, over;        /* over: nothing more comes */
@@ -168,6 +170,7 @@ struct spout__fetch {
 	bool receive_paused, send_paused, sent;
 	struct spout__buffer upload; /* of .upload, not sent yet */
 	bool upload_ended;
+	uint64_t given_bytes; /* to libcurl, of a streamed one */
 	struct spout__ready
 	    resume; /* go on with a paused transfer, or end a failed one */
 	struct spout__ready next_turn; /* … in the next turn of the loop */

@@ -162,14 +162,24 @@ spout__fetch_end(struct spout__fetch *fetch, enum spout_fetch_phase phase, int e
 
 /* --- start ---------------------------------------- */
 
+/* Those that were queued in this turn of the loop may find a place yet. */
+static bool
+queue_is_full(const struct spout__client *client)
+{
+	const struct spout_client_options *o = &client->options;
+	unsigned running = client->stats.running;
+	uint64_t places = running < o->max_clients ? o->max_clients - running : 0;
+
+	return client->stats.queued >= places + o->max_queued;
+}
+
 int
 spout__fetch_start(struct spout__fetch *fetch)
 {
 	struct spout__client *client = fetch->client;
 	uint64_t ms = fetch->options.timeout_ms, now_ms;
 
-	if (client->stats.queued >= client->options.max_queued &&
-	    client->stats.running >= client->options.max_clients)
+	if (queue_is_full(client))
 		return spout__failure_note(fetch, SPOUT_FETCH_QUEUE, -ENOBUFS,
 		    "%u fetches are waiting", client->stats.queued);
 	fetch->began_us = spout__client_now_us(client);
@@ -290,7 +300,7 @@ hop(struct spout__fetch *fetch)
 	fetch->receive_paused = fetch->send_paused = fetch->sent = false;
 	fetch->connects = 0;
 	fetch->header_bytes = 0;
-	fetch->body_bytes = 0;
+	fetch->body_bytes = fetch->given_bytes = 0;
 	fetch->tls_ms = fetch->ready_ms = fetch->sent_ms = 0;
 	if (spout__url_peer(fetch) < 0)
 		over(fetch);

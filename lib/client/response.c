@@ -36,6 +36,7 @@ spout__response_reset(struct spout_response *response)
 	response->reason = "";
 	response->fields = NULL;
 	response->n_fields = response->fields_room = 0;
+	response->last_value = NULL;
 }
 
 void
@@ -110,26 +111,31 @@ make_room(struct spout_response *response)
 	return 0;
 }
 
-/* RFC 9112 5.2: a field continued on another line, by senders of long ago. */
+/*
+ * RFC 9112 5.2: a field continued on another line, by senders of long ago. Its room is
+ * doubled, or a head of nothing else would take the square of its length.
+ */
 static int
 take_fold(struct spout_response *response, const char *line, size_t len)
 {
-	struct spout_field *last;
-	size_t before;
-	char *value;
+	size_t need = response->last_len + 1 + len + 1;
+	char *value = response->last_value;
 
-	if (response->n_fields == 0)
-		return -EPROTO;
-	last = &response->fields[response->n_fields - 1];
-	before = strlen(last->value);
-	value = spout__arena_alloc(&response->arena, before + len + 2);
 	if (value == NULL)
-		return -ENOMEM;
-	memcpy(value, last->value, before);
-	value[before] = ' ';
-	memcpy(value + before + 1, line, len);
-	value[before + 1 + len] = '\0';
-	last->value = value;
+		return -EPROTO;
+	if (need > response->last_room) {
+		value = spout__arena_alloc(&response->arena, 2 * need);
+		if (value == NULL)
+			return -ENOMEM;
+		memcpy(value, response->last_value, response->last_len);
+		response->last_value = value;
+		response->last_room = 2 * need;
+	}
+	value[response->last_len++] = ' ';
+	memcpy(value + response->last_len, line, len);
+	response->last_len += len;
+	value[response->last_len] = '\0';
+	response->fields[response->n_fields - 1].value = value;
 	return 0;
 }
 
@@ -146,8 +152,11 @@ take_field(struct spout_response *response, const char *line, size_t len)
 	for (value = colon + 1; value < line + len && (*value == ' ' || *value == '\t');)
 		value++;
 	field = &response->fields[response->n_fields];
+	response->last_len = (size_t)(line + len - value);
+	response->last_room = response->last_len + 1;
+	response->last_value = copy(response, value, response->last_len);
 	field->name = copy(response, line, (size_t)(colon - line));
-	field->value = copy(response, value, (size_t)(line + len - value));
+	field->value = response->last_value;
 	if (field->name == NULL || field->value == NULL)
 		return -ENOMEM;
 	response->n_fields++;

@@ -220,6 +220,10 @@ check_PROGRAMS += tests/unit/test_client_hops
 tests_unit_test_client_hops_SOURCES = tests/unit/test_client_hops.c \
 	tests/unit/tls_help.c tests/unit/tls_help.h $(UPSTREAM)
 tests_unit_test_client_hops_LDADD = $(UNIT_LIBS) $(CRYPTO_LIBS)
+check_PROGRAMS += tests/unit/test_client_hostile
+tests_unit_test_client_hostile_SOURCES = tests/unit/test_client_hostile.c \
+	tests/unit/tls_help.c tests/unit/tls_help.h $(UPSTREAM)
+tests_unit_test_client_hostile_LDADD = $(UNIT_LIBS) $(CRYPTO_LIBS)
 check_PROGRAMS += tests/unit/test_client_bodies
 tests_unit_test_client_bodies_SOURCES = tests/unit/test_client_bodies.c $(UPSTREAM)
 tests_unit_test_client_bodies_LDADD = $(UNIT_LIBS) $(CURL_LIBS) -lbrotlienc

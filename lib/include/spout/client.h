@@ -109,7 +109,8 @@ struct spout_fetch_options {
 	spout_fetch_body_fn body_fn;   /* streamed, asked for when there is room */
 	void *body_arg;
 	bool upload;                   /* streamed, by spout_fetch_write() */
-	uint64_t upload_bytes;         /* length of a streamed one [unknown: chunked] */
+	uint64_t upload_bytes;         /* length of a streamed one [unknown: chunked];
+	                                  any other fails the fetch, -EINVAL */
 
 	/* The answer. */
 	bool stream;                   /* stop at the head, see spout_response_read() */
