@@ -301,6 +301,7 @@ slow_and_fast(void *arg)
 
 	(void)arg;
 	make_pairs();
+	check_whole(4); /* that is, all are connected */
 	prove_fast(60);
 	for (i = 0; i < 5; i++)
 		start(query, "SELECT pg_sleep(1.5)", 0, &slow[i]);
@@ -500,6 +501,27 @@ roll(unsigned sides)
 	return dice / 65536u % sides;
 }
 
+static int
+echo(struct pg_conn *conn, void *arg)
+{
+	struct spout_rows *rows = spout_pg_exec(conn, "SELECT $1::int AS n", *(int *)arg);
+
+	return rows != NULL ? (int)spout_row_int(rows, 0, "n")
+			    : spout_pg_exec_error(conn);
+}
+
+static void
+transact(int n)
+{
+	int r = spout_try_pg_transaction(echo, &n);
+
+	CU_ASSERT(r < 0 || r == n);
+	if (r < 0)
+		failed++;
+	else
+		answered++;
+}
+
 static void
 one_of_many(void *arg)
 {
@@ -525,6 +547,12 @@ one_of_many(void *arg)
 				       "AND n = $3",
 			n, 0, n % 40 == 3 ? 0 : 1);
 		break;
+	case 4:
+		if (n % 50 == 4) {
+			transact(n);
+			return;
+		}
+		/* fall through */
 	default:
 		rows = spout_try_pg_query(
 		    "SELECT $1::int AS n FROM pairs WHERE n = $2", n, n % 1000);
