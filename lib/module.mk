@@ -6,7 +6,8 @@ lib_LTLIBRARIES += lib/libspout.la
 
 lib_libspout_all_la_SOURCES =
 lib_libspout_all_la_LIBADD = $(EVENT_LIBS) $(HTTP_PARSER_LIBS) $(JANSSON_LIBS) \
-	$(CRYPTO_LIBS) $(PQ_LIBS) $(CURL_LIBS) $(CRYPT_LIBS) -lpthread -lm
+	$(CRYPTO_LIBS) $(PQ_LIBS) $(CURL_LIBS) $(CRYPT_LIBS) \
+	$(PCRE2_LIBS) -lpthread -lm
 
 lib_libspout_la_SOURCES =
 lib_libspout_la_LIBADD = lib/libspout-all.la

@@ -222,3 +222,64 @@ spout_require_arg_bool(struct spout_request *req, const char *name)
 {
 	return take_bool(req, name, spout_require_arg(req, name));
 }
+
+/* --- words and times ---------------------------------------------------------------- */
+
+static int
+take_enum(struct spout_request *req, const char *name, const char *text,
+    const char *const *words)
+{
+	char *list = spout_strdup("");
+	int i;
+
+	for (i = 0; words[i] != NULL; i++)
+		if (strcmp(words[i], text) == 0)
+			return i;
+	for (i = 0; words[i] != NULL; i++)
+		list = spout_sprintf("%s%s%s", list, i > 0 ? ", " : "", words[i]);
+	spout_fail(req, 400, "argument \"%s\" must be one of %s", name, list);
+}
+
+int
+spout_arg_enum(struct spout_request *req, const char *name, const char *const *words,
+    int otherwise)
+{
+	const char *text = spout_arg(req, name);
+
+	if (text == NULL || text[0] == '\0')
+		return otherwise;
+	return take_enum(req, name, text, words);
+}
+
+int
+spout_require_arg_enum(
+    struct spout_request *req, const char *name, const char *const *words)
+{
+	return take_enum(req, name, spout_require_arg(req, name), words);
+}
+
+static int64_t
+take_time(struct spout_request *req, const char *name, const char *text)
+{
+	int64_t seconds;
+
+	if (spout__parse_time(text, &seconds) != 0)
+		spout_fail(req, 400,
+		    "argument \"%s\" must be a date or a time like 2026-11-21T10:30",
+		    name);
+	return seconds;
+}
+
+int64_t
+spout_arg_time(struct spout_request *req, const char *name, int64_t otherwise)
+{
+	const char *text = spout_arg(req, name);
+
+	return text == NULL || text[0] == '\0' ? otherwise : take_time(req, name, text);
+}
+
+int64_t
+spout_require_arg_time(struct spout_request *req, const char *name)
+{
+	return take_time(req, name, spout_require_arg(req, name));
+}

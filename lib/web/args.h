@@ -37,6 +37,11 @@ const char *spout__args_get(const struct spout__args *args, const char *name);
 int spout__parse_int(const char *text, int64_t *ret_value);
 /** A finite decimal number with '.', whatever the locale. 0 or -EBADMSG. */
 int spout__parse_double(const char *text, double *ret_value);
+/**
+ * A date, or a date and a time with or without an offset (RFC 3339 5.6, HTML's
+ * datetime-local), of the years 1 to 9999. 0 or -EBADMSG.
+ */
+int spout__parse_time(const char *text, int64_t *ret_seconds);
 /** 1 true yes on, 0 false no off (any case). 0 or -EBADMSG. */
 int spout__parse_bool(const char *text, bool *ret_value);
 

@@ -145,6 +145,126 @@ spout__parse_bool(const char *text, bool *ret_value)
 	return -EBADMSG;
 }
 
+/* --- times ------------------------------------------------------------------------- */
+
+/* Exactly `n` digits at `*at`, which is moved; -1: not so. */
+static int
+digits(const char **at, int n)
+{
+	int value = 0;
+
+	while (n-- > 0) {
+		if (**at < '0' || **at > '9')
+			return -1;
+		value = value * 10 + (*(*at)++ - '0');
+	}
+	return value;
+}
+
+static bool
+skip_char(const char **at, char c)
+{
+	if (**at != c)
+		return false;
+	++*at;
+	return true;
+}
+
+static int
+days_of_month(int year, int month)
+{
+	static const signed char days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30,
+		31 };
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	return days[month - 1] + (month == 2 && leap);
+}
+
+/* "2026-11-21" as days since 1970; -1: malformed, or no such day. */
+static bool
+take_date(const char **at, int64_t *ret_days)
+{
+	int year = digits(at, 4), month = -1, day = -1;
+	int64_t years, days;
+
+	if (year > 0 && skip_char(at, '-'))
+		month = digits(at, 2);
+	if (month >= 1 && month <= 12 && skip_char(at, '-'))
+		day = digits(at, 2);
+	if (day < 1 || day > days_of_month(year, month))
+		return false;
+	years = year - 1;
+	days = years * 365 + years / 4 - years / 100 + years / 400;
+	while (--month > 0)
+		days += days_of_month(year, month);
+	*ret_days = days + day - 1 - 719162; /* 1970-01-01 in that count */
+	return true;
+}
+
+/* "10:30", "10:30:59.5"; a leap second is the one before it. */
+static bool
+take_clock(const char **at, int64_t *ret_seconds)
+{
+	int hour = digits(at, 2), minute = -1, second = 0;
+
+	if (hour >= 0 && hour < 24 && skip_char(at, ':'))
+		minute = digits(at, 2);
+	if (minute < 0 || minute > 59)
+		return false;
+	if (skip_char(at, ':')) {
+		second = digits(at, 2);
+		if (second < 0 || second > 60)
+			return false;
+		if (skip_char(at, '.')) {
+			if (digits(at, 1) < 0)
+				return false;
+			*at += strspn(*at, "0123456789");
+		}
+	}
+	*ret_seconds = hour * 3600 + minute * 60 + (second == 60 ? 59 : second);
+	return true;
+}
+
+/* "Z", "+01:00", or nothing: seconds east of UTC. */
+static bool
+take_offset(const char **at, int64_t *ret_seconds)
+{
+	int sign = **at == '+' ? 1 : **at == '-' ? -1 : 0, hour, minute = -1;
+
+	*ret_seconds = 0;
+	if (sign == 0) {
+		if (**at == 'Z' || **at == 'z')
+			++*at;
+		return true;
+	}
+	++*at;
+	hour = digits(at, 2);
+	if (hour >= 0 && hour < 24 && skip_char(at, ':'))
+		minute = digits(at, 2);
+	if (minute < 0 || minute > 59)
+		return false;
+	*ret_seconds = sign * (hour * 3600 + minute * 60);
+	return true;
+}
+
+int
+spout__parse_time(const char *text, int64_t *ret_seconds)
+{
+	int64_t days, clock = 0, offset = 0;
+
+	if (!take_date(&text, &days))
+		return -EBADMSG;
+	if (*text == 'T' || *text == 't' || *text == ' ') {
+		text++;
+		if (!take_clock(&text, &clock) || !take_offset(&text, &offset))
+			return -EBADMSG;
+	}
+	if (*text != '\0')
+		return -EBADMSG;
+	*ret_seconds = days * 86400 + clock - offset;
+	return 0;
+}
+
 bool
 spout__media_type_is(struct spout_slice content_type, const char *type)
 {

@@ -34,6 +34,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/router_build.c \
 	%D%/router_tree.h \
 	%D%/session.c %D%/session.h \
+	%D%/schema.c %D%/schema.h \
 	%D%/signed_value.c %D%/signed_value.h \
 	%D%/status.c %D%/status.h \
 	%D%/upload.c \

@@ -60,6 +60,7 @@ spout_reverse_url_of(struct spout_request *req, const char *const *name_and_valu
 	    spout__router_named(spout__request_router(req), name);
 	const char *at;
 	struct url url;
+	bool rest;
 
 	if (endpoint == NULL)
 		spout_fail(req, 500, "no route has the name \"%s\"", name);
@@ -74,10 +75,11 @@ spout_reverse_url_of(struct spout_request *req, const char *const *name_and_valu
 		if (*value == NULL)
 			spout_fail(req, 500, "too few parameters for the route \"%s\"",
 			    name);
-		len = strcspn(at, "}");
-		put_encoded(&url, *value, strlen(*value), at[len - 1] == '.');
+		len = strcspn(at, "/"); /* a parameter is a whole segment */
+		rest = at[len - 2] == '.' && memchr(at, ':', len) == NULL;
+		put_encoded(&url, *value, strlen(*value), rest);
 		value++;
-		at += len + 1;
+		at += len;
 	}
 	if (*value != NULL)
 		spout_fail(req, 500, "too many parameters for the route \"%s\"", name);

@@ -134,6 +134,23 @@ node_match(const struct spout__route_node *node, unsigned i, struct search *sear
 	return true;
 }
 
+static int
+check_schemas(struct spout__match *match)
+{
+	const struct spout__endpoint *endpoint = match->endpoint;
+	unsigned i;
+
+	for (i = 0; i < endpoint->n_params; i++) {
+		if (endpoint->schemas[i] == NULL ||
+		    spout__schema_fits(endpoint->schemas[i], match->params[i]))
+			continue;
+		match->endpoint = NULL;
+		match->allow = 0;
+		return -ENOENT;
+	}
+	return 0;
+}
+
 int
 spout__router_match(const struct spout__router *router, enum spout__http_method method,
     struct spout_slice path, char *scratch, struct spout__match *ret_match)
@@ -151,7 +168,7 @@ spout__router_match(const struct spout__router *router, enum spout__http_method 
 	if (rc < 0)
 		return rc;
 	if (node_match(&router->root, 0, &search))
-		return search.bad_rest ? -EBADMSG : 0;
+		return search.bad_rest ? -EBADMSG : check_schemas(ret_match);
 	return ret_match->allow != 0 ? -EPERM : -ENOENT;
 }
 

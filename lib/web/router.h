@@ -15,6 +15,7 @@
 #include <spout/web.h>
 
 #include "http/head.h"
+#include "web/schema.h"
 
 /** Parameters of one pattern, and segments of a path (longer ones are not found). */
 #define SPOUT__ROUTE_MAX_PARAMS 8
@@ -37,6 +38,7 @@ struct spout__endpoint {
 					    * reports */
 	unsigned n_params;
 	struct spout_slice names[SPOUT__ROUTE_MAX_PARAMS]; /* in the pattern */
+	struct spout__schema *schemas[SPOUT__ROUTE_MAX_PARAMS]; /* NULL: anything */
 };
 
 struct spout__match {
@@ -69,8 +71,9 @@ const struct spout__endpoint *spout__router_named(const struct spout__router *ro
 /**
  * Find the row for a path as sent. `scratch` has room for path.len bytes, which the
  * parameters may point into; it may be NULL when there is no '%' in the path.
- * Returns 0, -ENOENT (no such path), -EPERM (no such method) or -EBADMSG (bad escape, bad
- * UTF-8, a rest with ".." or an encoded slash).
+ * Returns 0, -ENOENT (no such path, or a parameter does not fit its schema), -EPERM (no
+ * such method) or -EBADMSG (bad escape, bad UTF-8, a rest with ".." or an encoded
+ * slash).
  */
 int spout__router_match(const struct spout__router *router,
     enum spout__http_method method, struct spout_slice path, char *scratch,

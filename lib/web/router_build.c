@@ -82,23 +82,49 @@ name_valid(struct spout_slice name)
 	return name.len > 0;
 }
 
-/* What a segment of a pattern is; `*ret_name` is the name of a parameter or a rest. */
+/*
+ * What a segment of a pattern is; `*ret_name` is the name of a parameter or a rest,
+ * `*ret_schema` what stands behind its colon (data NULL: nothing).
+ */
 static enum segment_kind
-segment_kind(struct spout_slice s, struct spout_slice *ret_name)
+segment_kind(
+    struct spout_slice s, struct spout_slice *ret_name, struct spout_slice *ret_schema)
 {
 	enum segment_kind kind = PARAM;
+	const char *colon;
 
 	if (memchr(s.data, '{', s.len) == NULL && memchr(s.data, '}', s.len) == NULL)
 		return FIXED;
 	if (s.len < 3 || s.data[0] != '{' || s.data[s.len - 1] != '}')
 		return MALFORMED;
 	*ret_name = spout_slice_of(s.data + 1, s.len - 2);
-	if (ret_name->len > 3 &&
+	*ret_schema = (struct spout_slice){ NULL, 0 };
+	colon = memchr(ret_name->data, ':', ret_name->len);
+	if (colon != NULL) {
+		size_t len = (size_t)(colon - ret_name->data);
+
+		*ret_schema = spout_slice_of(colon + 1, ret_name->len - len - 1);
+		ret_name->len = len;
+	}
+	if (colon == NULL && ret_name->len > 3 &&
 	    memcmp(ret_name->data + ret_name->len - 3, "...", 3) == 0) {
 		ret_name->len -= 3;
 		kind = REST;
 	}
 	return name_valid(*ret_name) ? kind : MALFORMED;
+}
+
+static bool
+has_outside_braces(const char *pattern, const char *any)
+{
+	int depth = 0;
+
+	for (; *pattern != '\0'; pattern++) {
+		depth += (*pattern == '{') - (*pattern == '}');
+		if (depth == 0 && strchr(any, *pattern) != NULL)
+			return true;
+	}
+	return false;
 }
 
 static int
@@ -113,7 +139,7 @@ check_row(struct builder *b)
 		return refuse(b, -EINVAL, "no handler");
 	if (route->methods == 0 || (route->methods & ~ALL_METHODS) != 0)
 		return refuse(b, -EINVAL, "no method, or an unknown one");
-	if (strpbrk(route->pattern, "%?#") != NULL ||
+	if (has_outside_braces(route->pattern, "%?#") ||
 	    !spout__utf8_valid(route->pattern, len))
 		return refuse(
 		    b, -EINVAL, "a pattern is a decoded path: no '%%', '?' or '#'");
@@ -135,9 +161,12 @@ check_row_name(struct builder *b)
 }
 
 static int
-add_name(struct builder *b, struct spout__endpoint *endpoint, struct spout_slice name)
+add_name(struct builder *b, struct spout__endpoint *endpoint, struct spout_slice name,
+    struct spout_slice schema)
 {
+	char why[SPOUT__SCHEMA_WHY_SIZE];
 	unsigned i;
+	int rc;
 
 	if (endpoint->n_params == SPOUT__ROUTE_MAX_PARAMS)
 		return refuse(
@@ -147,7 +176,11 @@ add_name(struct builder *b, struct spout__endpoint *endpoint, struct spout_slice
 			return refuse(b, -EINVAL, "two parameters named \"%.*s\"",
 			    (int)name.len, name.data);
 	endpoint->names[endpoint->n_params++] = name;
-	return 0;
+	if (schema.data == NULL)
+		return 0;
+	rc = spout__schema_new(schema, &endpoint->schemas[endpoint->n_params - 1], why);
+	return rc == -EINVAL ? refuse(b, rc, "{%.*s}: %s", (int)name.len, name.data, why)
+			     : rc;
 }
 
 static void
@@ -209,8 +242,8 @@ static int
 descend(struct builder *b, struct spout__endpoint *endpoint, struct spout_slice segment,
     bool last, struct spout__route_node **node)
 {
-	struct spout_slice name;
-	enum segment_kind kind = segment_kind(segment, &name);
+	struct spout_slice name, schema;
+	enum segment_kind kind = segment_kind(segment, &name, &schema);
 	int rc = 0;
 
 	if (kind == MALFORMED)
@@ -223,7 +256,7 @@ descend(struct builder *b, struct spout__endpoint *endpoint, struct spout_slice 
 	if (kind == FIXED) {
 		*node = fixed_child(*node, segment);
 	} else {
-		rc = add_name(b, endpoint, name);
+		rc = add_name(b, endpoint, name, schema);
 		*node = only_child(kind == PARAM ? &(*node)->param : &(*node)->rest);
 	}
 	return rc != 0 ? rc : *node == NULL ? -ENOMEM : 0;
@@ -456,12 +489,15 @@ void
 spout__router_free(struct spout__router *router)
 {
 	struct spout__endpoint_block *block;
+	unsigned i;
 
 	if (router == NULL)
 		return;
 	while ((block = router->blocks) != NULL) {
 		router->blocks = block->next;
 		free((void *)block->endpoint.chain);
+		for (i = 0; i < SPOUT__ROUTE_MAX_PARAMS; i++)
+			spout__schema_free(block->endpoint.schemas[i]);
 		free(block);
 	}
 	release_node(&router->root);

@@ -181,6 +181,10 @@ check_PROGRAMS += tests/unit/test_locale
 tests_unit_test_locale_SOURCES = tests/unit/test_locale.c $(CO_SOURCES)
 tests_unit_test_locale_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_schema
+tests_unit_test_schema_SOURCES = tests/unit/test_schema.c $(WEB_CLIENT) $(UNIT_SOURCES)
+tests_unit_test_schema_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
+
 check_PROGRAMS += tests/unit/test_web_life
 tests_unit_test_web_life_SOURCES = tests/unit/test_web_life.c $(WEB_CLIENT) \
 	$(UNIT_SOURCES)

@@ -55,6 +55,10 @@ enum {
  *     /users              exactly this
  *     /users/{id}         one segment, not empty: spout_path(req, "id")
  *     /files/{path...}    the rest, perhaps empty: spout_path(req, "path")
+ *     /users/{id:int}     a segment that fits: int, int(1..1000), uuid, or a regular
+ *                         expression of PCRE2 without '/' for the whole of it
+ *
+ * A parameter that does not fit makes the path unknown: 404.
  *
  * A fixed segment wins over a parameter, a parameter over a rest. Segments are compared
  * and handed out percent-decoded once, after the path was split at its slashes: "%2F"
@@ -332,6 +336,22 @@ SPOUT_API double spout_require_arg_double_in(struct spout_request *req, const ch
 SPOUT_API bool spout_arg_bool(struct spout_request *req, const char *name,
     bool otherwise);
 SPOUT_API bool spout_require_arg_bool(struct spout_request *req, const char *name);
+/**
+ * Which of the words (ended by NULL) it is, by letter: spout_arg_enum(req, "sort", (const
+ * char *[]){ "name", "date", NULL }, 0). `otherwise` if it is missing or empty.
+ */
+SPOUT_API int spout_arg_enum(struct spout_request *req, const char *name,
+    const char *const *words, int otherwise);
+SPOUT_API int spout_require_arg_enum(struct spout_request *req, const char *name,
+    const char *const *words);
+/**
+ * A date or time as RFC 3339 and HTML forms write it, in seconds since 1970:
+ * "2026-11-21", "2026-11-21T10:30", "2026-11-21T10:30:00+01:00". Without an offset it is
+ * UTC; fractions of a second are dropped. `otherwise` if it is missing or empty.
+ */
+SPOUT_API int64_t spout_arg_time(struct spout_request *req, const char *name,
+    int64_t otherwise);
+SPOUT_API int64_t spout_require_arg_time(struct spout_request *req, const char *name);
 
 /** The whole body; empty for a route with .stream_body. */
 SPOUT_API struct spout_slice spout_body(const struct spout_request *req);
