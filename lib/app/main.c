@@ -159,6 +159,8 @@ prepare_app(void)
 		return complain(1, "preload: %s", strerror(-error));
 	if (program.settings.cookie_secret[0] != '\0')
 		program.app.cookie_secret = program.settings.cookie_secret;
+	if (program.settings.static_path != NULL && *program.settings.static_path)
+		program.app.static_path = program.settings.static_path;
 	if (spout__web_check(&program.app, why) != 0)
 		return complain(1, "%s", why);
 	if (spout__web_check_templates(&program.app, wrong) != 0)

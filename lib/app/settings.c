@@ -339,6 +339,9 @@ spout__settings_add(struct spout__settings *s, struct spout__options *options)
 		    .group = "Templates:" },
 		{ "template-reload", SPOUT_OPTION_FLAG, &s->template_reload, "no", NULL,
 		    .help = "Compile a template again when its file has changed" },
+		{ "static-path", SPOUT_OPTION_TEXT, &s->static_path, NULL, "DIR",
+		    .help = "Serve the files below this directory as /static/…",
+		    .group = "Files:" },
 		{ "database", SPOUT_OPTION_URL, &s->database, NULL, "URL",
 		    "PostgreSQL: postgresql://user@host/name. "
 		    "DATABASE_URL in the environment, too",

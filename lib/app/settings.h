@@ -46,6 +46,7 @@ struct spout__settings {
 	struct spout__identity identity; /* of `user` */
 	const char *config;
 	const char *pid_file;
+	const char *static_path; /* directory, or NULL: what the application says */
 	const char *access_log; /* path, "-", or NULL */
 	unsigned log_level, log_format;
 	uint64_t stack_kib;

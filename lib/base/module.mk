@@ -7,6 +7,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/clock.c %D%/clock.h \
 	%D%/crypto.c \
 	%D%/cpus.c %D%/cpus.h \
+	%D%/http_date.c \
 	%D%/inflight.c %D%/inflight.h \
 	%D%/list.h \
 	%D%/log.c %D%/log.h \

@@ -219,6 +219,10 @@ void spout__exchange_continue(struct spout__http_exchange *ex);
 
 /* --- response.c ------------------------------------------------------------------- */
 
+/** Does this response carry a body (not to HEAD, not with 204 …)? */
+bool spout__response_has_body(const struct spout__http_exchange *ex);
+/** Queue the head, if it is still to come, and what is buffered. 0 or -errno. */
+int spout__response_push(struct spout__http_exchange *ex);
 /** Has the handler promised a Content-Length that it has not written? */
 bool spout__response_is_short(const struct spout__http_exchange *ex);
 /** Compose what is missing of the response. Returns false when it has to be cut. */

@@ -14,4 +14,5 @@ lib_libspout_all_la_SOURCES += \
 	%D%/reason.c %D%/reason.h \
 	%D%/response.c \
 	%D%/rules.c %D%/rules.h \
+	%D%/send_file.c \
 	%D%/server.c %D%/server.h

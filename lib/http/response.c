@@ -26,8 +26,8 @@ status_has_no_body(int status)
 	return status < 200 || status == 204 || status == 205 || status == 304;
 }
 
-static bool
-sends_body(const struct spout__http_exchange *ex)
+bool
+spout__response_has_body(const struct spout__http_exchange *ex)
 {
 	return ex->head->method != SPOUT__HTTP_HEAD && !status_has_no_body(ex->status);
 }
@@ -211,6 +211,32 @@ spout__http_set_header(struct spout__http_exchange *ex, struct spout_slice name,
 }
 
 int
+spout__http_add_fields(struct spout__http_exchange *ex, const char *lines, size_t len)
+{
+	char *to;
+
+	if (ex->head_sent)
+		return -EALREADY;
+	to = room_for_field(ex, len);
+	if (to == NULL)
+		return -ENOMEM;
+	memcpy(to, lines, len);
+	ex->fields_len += len;
+	return 0;
+}
+
+int
+spout__http_promise(struct spout__http_exchange *ex, uint64_t length)
+{
+	if (ex->head_sent)
+		return -EALREADY;
+	if (length > INT64_MAX || length < ex->written)
+		return -EINVAL;
+	ex->promised = (int64_t)length;
+	return 0;
+}
+
+int
 spout__http_set_status(struct spout__http_exchange *ex, int status)
 {
 	if (ex->head_sent)
@@ -359,7 +385,7 @@ emit(struct spout__http_exchange *ex)
 	char *begin, *to;
 	int shift;
 
-	if (len == 0 || !sends_body(ex)) {
+	if (len == 0 || !spout__response_has_body(ex)) {
 		spout__buffer_clear(&ex->out);
 		return 0;
 	}
@@ -382,8 +408,8 @@ emit(struct spout__http_exchange *ex)
 	return 0;
 }
 
-static int
-stream_out(struct spout__http_exchange *ex)
+int
+spout__response_push(struct spout__http_exchange *ex)
 {
 	int r = 0;
 
@@ -391,8 +417,14 @@ stream_out(struct spout__http_exchange *ex)
 		return -EPIPE;
 	if (!ex->head_sent)
 		r = send_head(ex, ex->promised, spout_slice_of("", 0));
-	if (r == 0)
-		r = emit(ex);
+	return r < 0 ? r : emit(ex);
+}
+
+static int
+stream_out(struct spout__http_exchange *ex)
+{
+	int r = spout__response_push(ex);
+
 	return r < 0 ? r : wait_writable(ex);
 }
 
@@ -426,6 +458,20 @@ spout__http_write(struct spout__http_exchange *ex, const void *data, size_t len)
 }
 
 int
+spout__http_answer(struct spout__http_exchange *ex, const void *data, size_t len)
+{
+	struct spout_slice body = { data, spout__response_has_body(ex) ? len : 0 };
+
+	if (ex->finished || ex->head_sent || ex->written > 0 || ex->promised >= 0)
+		return -EALREADY;
+	if (ex->conn == NULL)
+		return -EPIPE;
+	ex->promised = (int64_t)len;
+	ex->written = len;
+	return send_head(ex, ex->promised, body);
+}
+
+int
 spout__http_flush(struct spout__http_exchange *ex)
 {
 	if (ex->finished)
@@ -441,7 +487,8 @@ finish_buffered(struct spout__http_exchange *ex)
 	struct spout_slice body = { "", 0 };
 	int64_t length = (int64_t)ex->out.len;
 
-	if (ex->promised >= 0 && ex->promised != length && !sends_body(ex)) {
+	if (ex->promised >= 0 && ex->promised != length &&
+	    !spout__response_has_body(ex)) {
 		length = ex->promised; /* HEAD, 304: what GET would have sent */
 	} else if (ex->promised >= 0 && ex->promised != length) {
 		/* Nor has the delegate put an error page in its place. */
@@ -449,7 +496,7 @@ finish_buffered(struct spout__http_exchange *ex)
 		ex->status = 500;
 		length = 0;
 	}
-	if (ex->out.len > 0 && sends_body(ex))
+	if (ex->out.len > 0 && spout__response_has_body(ex))
 		body = spout_slice_of(spout__buffer_at(&ex->out), ex->out.len);
 	return send_head(ex, length, body) == 0;
 }
@@ -458,7 +505,7 @@ bool
 spout__response_is_short(const struct spout__http_exchange *ex)
 {
 	return ex->promised >= 0 && ex->written != (uint64_t)ex->promised &&
-	    sends_body(ex);
+	    spout__response_has_body(ex);
 }
 
 bool
@@ -468,7 +515,7 @@ spout__response_finish(struct spout__http_exchange *ex, bool failed)
 		return finish_buffered(ex);
 	if (failed || emit(ex) < 0)
 		return false;
-	if (ex->chunked && sends_body(ex))
+	if (ex->chunked && spout__response_has_body(ex))
 		return spout__stream_write(&ex->conn->stream, "0\r\n\r\n", 5) == 0;
 	return true;
 }

@@ -182,6 +182,29 @@ int spout__http_set_header(struct spout__http_exchange *ex, struct spout_slice n
  */
 int spout__http_set_content_type(
     struct spout__http_exchange *ex, struct spout_slice type);
+/**
+ * Add header lines as they stand, each ended by CRLF: ours, so nothing is looked at.
+ * Copies. 0, -EALREADY after the head, -ENOMEM.
+ */
+int spout__http_add_fields(
+    struct spout__http_exchange *ex, const char *lines, size_t len);
+/** Promise a Content-Length. 0, -EALREADY after the head, -EINVAL (more is written). */
+int spout__http_promise(struct spout__http_exchange *ex, uint64_t length);
+/**
+ * The whole body at once, at most SPOUT__RESPONSE_BUFFER bytes: head and body are copied
+ * into the output as one. Never suspends. 0, -EALREADY when there was any writing or a
+ * promise before, -EPIPE, -ENOMEM.
+ */
+int spout__http_answer(struct spout__http_exchange *ex, const void *data, size_t len);
+/**
+ * Send bytes of a file as the next ones of a promised body: the kernel copies them, and
+ * blocks where they are not in memory. Borrows `fd`. Suspends while the client is slow.
+ * Returns 0, -EPIPE, -ENOMEM, -EMSGSIZE (past the promise), -ESTALE (the file ends
+ * before), -EOPNOTSUPP (this connection or this file cannot do it: read and write
+ * instead), ….
+ */
+int spout__http_send_file(
+    struct spout__http_exchange *ex, int fd, uint64_t offset, size_t len);
 /** Append to the body. Buffered to 64 KiB, then chunked (or sent as is to HTTP/1.0) with
  * back-pressure: suspends while the client is slow. Returns 0, -EPIPE, -ENOMEM, -EMSGSIZE
  * (past the Content-Length that was set). */

@@ -5,6 +5,9 @@
 #include "net/stream.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,6 +15,10 @@
 
 #include "base/stats.h"
 #include "net/tls.h"
+
+/* From this size on a file is large, and this much of it may be on its way. */
+#define FILE_LARGE (64u << 10)
+#define FILE_UNSENT (4 << 20)
 
 static void on_event(evutil_socket_t fd, short what, void *arg);
 
@@ -214,14 +221,30 @@ spout__stream_write(struct spout__stream *stream, const void *data, size_t len)
 	return 0;
 }
 
+/* There is room again for what spout__stream_send_file() could not send. */
+static void
+file_may_go_on(struct spout__stream *stream)
+{
+	if (!stream->blocked || stream->tls != NULL)
+		return;
+	stream->blocked = false;
+	spout__stream_rearm(stream);
+	if (!stream->failed)
+		stream->ops->on_sent(stream);
+}
+
 void
 spout__stream_flush(struct spout__stream *stream)
 {
 	bool was_blocked = stream->blocked;
 	ssize_t n;
 
-	if (stream->fd < 0 || stream->failed || stream->out.len == 0)
+	if (stream->fd < 0 || stream->failed)
 		return;
+	if (stream->out.len == 0) {
+		file_may_go_on(stream);
+		return;
+	}
 	if (stream->tls != NULL) {
 		spout__tls_flush(stream);
 		return;
@@ -230,7 +253,7 @@ spout__stream_flush(struct spout__stream *stream)
 		n = write(stream->fd, spout__buffer_at(&stream->out), stream->out.len);
 	else
 		n = send(stream->fd, spout__buffer_at(&stream->out), stream->out.len,
-		    MSG_NOSIGNAL);
+		    stream->more ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL);
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
 		spout__stream_fail(stream, -errno);
 		return;
@@ -246,6 +269,69 @@ spout__stream_flush(struct spout__stream *stream)
 		spout__stream_rearm(stream);
 	if (n > 0 && !stream->failed)
 		stream->ops->on_sent(stream);
+}
+
+bool
+spout__stream_can_send_file(const struct spout__stream *stream)
+{
+	return !stream->pipe && stream->tls == NULL;
+}
+
+/*
+ * Sockets hold little unsent data, to save memory (TCP_NOTSENT_LOWAT, set where we
+ * listen). The pages of a file are there anyway: more of them means fewer waits.
+ */
+static void
+prepare_for_files(struct spout__stream *stream)
+{
+	int bytes = FILE_UNSENT;
+
+	stream->sends_files = true;
+	(void)setsockopt(
+	    stream->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
+}
+
+void
+spout__stream_expect_file(struct spout__stream *stream)
+{
+	stream->more = true;
+}
+
+ssize_t
+spout__stream_send_file(
+    struct spout__stream *stream, int fd, uint64_t offset, size_t len)
+{
+	off_t at = (off_t)offset;
+	ssize_t n;
+
+	if (stream->fd < 0 || stream->failed)
+		return -EPIPE;
+	if (stream->out.len > 0 || !spout__stream_can_send_file(stream))
+		return -EOPNOTSUPP;
+	if (len > FILE_LARGE && !stream->sends_files)
+		prepare_for_files(stream);
+	stream->more = false;
+	n = sendfile(stream->fd, fd, &at, len);
+	if (n >= 0) {
+		spout__count(SPOUT__C_BYTES_OUT, (uint64_t)n);
+		return n;
+	}
+	switch (errno) {
+	case EAGAIN:
+	case EINTR:
+		stream->blocked = true;
+		spout__stream_rearm(stream);
+		return stream->failed ? -EPIPE : -EAGAIN;
+	case EINVAL:
+	case ENOSYS:
+		return -EOPNOTSUPP;
+	case EIO: /* of the file */
+	case EOVERFLOW:
+		return -errno;
+	default:
+		spout__stream_fail(stream, -errno);
+		return -EPIPE;
+	}
 }
 
 void

@@ -58,6 +58,8 @@ struct spout__stream {
 	bool eof;             /* the peer sends no more, all is read */
 	bool closing;         /* the peer sends no more, some may be unread */
 	bool failed;
+	bool more;            /* a file follows what is queued */
+	bool sends_files;     /* has sent one */
 };
 
 /** Take over a connected non-blocking descriptor. At most `max_unsent` bytes may queue.
@@ -76,6 +78,17 @@ char *spout__stream_reserve(struct spout__stream *stream, size_t n);
 void spout__stream_commit(struct spout__stream *stream, size_t n);
 /** Write what can be written now. */
 void spout__stream_flush(struct spout__stream *stream);
+/** A file will follow what is queued: the kernel may join them in one segment. */
+void spout__stream_expect_file(struct spout__stream *stream);
+/** Can files be sent as they are, or only bytes? */
+bool spout__stream_can_send_file(const struct spout__stream *stream);
+/**
+ * Let the kernel send bytes of a file, now; the queue must be empty. Returns how many,
+ * 0 at the end of the file, -EAGAIN (on_sent() is called when there is room again),
+ * -EOPNOTSUPP for a file that cannot be sent so, -EPIPE when the stream has failed.
+ */
+ssize_t spout__stream_send_file(
+    struct spout__stream *stream, int fd, uint64_t offset, size_t len);
 /** Send FIN, with TLS close_notify before it; the queue must be empty. A pipe is
  * closed. */
 void spout__stream_shutdown(struct spout__stream *stream);

@@ -5,10 +5,11 @@
  */
 #include "config.h"
 
-#include "base/log.h"
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/log.h"
+#include "web/accept.h"
 #include "web/guard.h"
 #include "web/page.h"
 #include "web/request.h"

@@ -201,11 +201,16 @@ spout__find_route(struct spout_request *req, const struct spout__http_head *head
 
 /* The application's rows first: its own /healthz wins. */
 static int
-make_router(const struct spout_route *routes, const struct spout_app *app,
+make_router(struct spout__web *web, const struct spout_route *routes,
     struct spout__router **ret_router, char why[SPOUT__ROUTER_WHY_SIZE])
 {
+	const struct spout_app *app = web->app;
 	struct spout__route_table own = { .routes = routes,
 		.middleware = app->middleware,
+		.app = app };
+	struct spout__route_table files = { .routes = web->statics.routes,
+		.middleware = app->middleware,
+		.yield = true,
 		.app = app };
 	struct spout__route_table health = { .routes = spout__health_routes,
 		.yield = true,
@@ -216,6 +221,8 @@ make_router(const struct spout_route *routes, const struct spout_app *app,
 	snprintf(why, SPOUT__ROUTER_WHY_SIZE, "out of memory");
 	if (router != NULL)
 		rc = spout__router_add(router, &own, why);
+	if (rc == 0)
+		rc = spout__router_add(router, &files, why);
 	if (rc == 0)
 		rc = spout__router_add(router, &health, why);
 	if (rc == 0)
@@ -240,7 +247,7 @@ make_hosts(struct spout__web *web, char why[SPOUT__ROUTER_WHY_SIZE])
 	if (web->hosts == NULL)
 		return -ENOMEM;
 	for (n = 0; rc == 0 && host[n].name != NULL; n++) {
-		rc = make_router(host[n].routes, web->app, &web->hosts[n].router, why);
+		rc = make_router(web, host[n].routes, &web->hosts[n].router, why);
 		if (rc == 0)
 			web->hosts[n].name = host[n].name;
 	}
@@ -257,7 +264,8 @@ spout__routers_make(struct spout__web *web, char why[SPOUT__ROUTER_WHY_SIZE])
 		snprintf(why, SPOUT__ROUTER_WHY_SIZE, "%s", wrong);
 		return -EINVAL;
 	}
-	rc = make_router(web->app->routes, web->app, &web->router, why);
+	spout__static_init(&web->statics, web->app);
+	rc = make_router(web, web->app->routes, &web->router, why);
 	return rc != 0 ? rc : make_hosts(web, why);
 }
 
@@ -278,6 +286,8 @@ spout__web_check(const struct spout_app *app, char why[SPOUT__ROUTER_WHY_SIZE])
 	struct spout__web web = { .app = (struct spout_app *)app };
 	int rc = spout__routers_make(&web, why);
 
+	if (rc == 0)
+		rc = spout__static_check(app, why);
 	spout__routers_free(&web);
 	return rc;
 }

@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: MIT
 lib_libspout_all_la_SOURCES += \
+	%D%/accept.c %D%/accept.h \
 	%D%/access_log.c %D%/access_log.h \
 	%D%/args.c %D%/args.h \
 	%D%/args_parse.c \
 	%D%/auth.c \
 	%D%/catalogue.c %D%/catalogue.h \
 	%D%/chain.c \
+	%D%/condition.c %D%/condition.h \
 	%D%/cookie.c %D%/cookie.h \
 	%D%/cookie_text.c \
 	%D%/cors.c \
 	%D%/dates.c \
 	%D%/escape.c \
 	%D%/failure.c \
+	%D%/file.c %D%/file.h \
+	%D%/file_cache.c %D%/file_cache.h \
 	%D%/find.c \
 	%D%/form.c %D%/form.h \
 	%D%/forwarded.c %D%/forwarded.h \
@@ -20,7 +24,9 @@ lib_libspout_all_la_SOURCES += \
 	%D%/json.c \
 	%D%/keyring.c %D%/keyring.h \
 	%D%/locale.c \
+	%D%/media_type.c %D%/media_type.h \
 	%D%/multipart.c %D%/multipart.h \
+	%D%/open_beneath.c \
 	%D%/page.c %D%/page.h \
 	%D%/page_names.c \
 	%D%/password.c %D%/password.h \
@@ -33,15 +39,18 @@ lib_libspout_all_la_SOURCES += \
 	%D%/router.c %D%/router.h \
 	%D%/router_build.c \
 	%D%/router_tree.h \
+	%D%/send_file.c %D%/send_file.h \
 	%D%/session.c %D%/session.h \
 	%D%/schema.c %D%/schema.h \
 	%D%/signed_value.c %D%/signed_value.h \
+	%D%/static.c %D%/static.h \
 	%D%/status.c %D%/status.h \
 	%D%/upload.c \
 	%D%/web.c %D%/web.h \
 	%D%/xsrf.c
 spoutinclude_HEADERS += \
 	lib/include/spout/cookie.h \
+	lib/include/spout/file.h \
 	lib/include/spout/form.h \
 	lib/include/spout/locale.h \
 	lib/include/spout/password.h \

@@ -23,10 +23,5 @@ struct spout__page {
 /** Append the page. Returns 0, -EMSGSIZE or -ENOMEM. */
 int spout__page_write(const struct spout__page *page, struct spout__buffer *to);
 const char *spout__page_content_type(const struct spout__page *page);
-/**
- * Does a client with this Accept header (data NULL: none) rather have JSON than HTML
- * (RFC 9110 12.5.1)? HTML wins a tie unless only JSON is named.
- */
-bool spout__accept_prefers_json(struct spout_slice accept);
 
 #endif

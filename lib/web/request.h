@@ -14,6 +14,8 @@
 #include "web/args.h"
 #include "web/forwarded.h"
 #include "web/keyring.h"
+#include "web/file_cache.h"
+#include "web/static.h"
 #include "web/web.h"
 
 #define SPOUT__REQUEST_ID_MAX 64
@@ -64,6 +66,8 @@ struct spout__web {
 	struct spout__trust trust;     /* in proxies */
 	struct spout__rates *rates;    /* made when first needed */
 	const struct spout__session_store *session_store; /* NULL: no database */
+	struct spout__file_cache *files; /* NULL until the first is asked for */
+	struct spout__static statics;
 	const char *unready;           /* why; NULL: ready */
 	char next_id[SPOUT__REQUEST_ID_MAX + 1]; /* the id of the next request */
 };

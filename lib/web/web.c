@@ -246,6 +246,7 @@ spout__web_free(struct spout__web *web)
 		return;
 	while ((node = spout__list_pop(&web->checks)) != NULL)
 		free(spout__container_of(node, struct spout__web_check, link));
+	spout__file_cache_free(web->files);
 	spout__routers_free(web);
 	spout__rates_free(web->rates);
 	spout_templates_free(web->templates);

@@ -76,6 +76,17 @@ noinst_PROGRAMS += %D%/fuzz_template
 %C%_fuzz_template_LDADD = lib/libspout-all.la $(JANSSON_LIBS)
 endif
 
+check_PROGRAMS += %D%/replay_condition
+%C%_replay_condition_SOURCES = %D%/replay.c %D%/fuzz_condition.c %D%/fuzz.h
+%C%_replay_condition_LDADD = lib/libspout-all.la
+
+if FUZZ
+noinst_PROGRAMS += %D%/fuzz_condition
+%C%_fuzz_condition_SOURCES = %D%/fuzz_condition.c %D%/fuzz.h
+%C%_fuzz_condition_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+%C%_fuzz_condition_LDADD = lib/libspout-all.la
+endif
+
 if FUZZ
 noinst_PROGRAMS += %D%/fuzz_multipart
 %C%_fuzz_multipart_SOURCES = %D%/fuzz_multipart.c %D%/fuzz.h
@@ -99,3 +110,4 @@ EXTRA_DIST += %D%/README.md %D%/cookie.dict %D%/forwarded.dict \
 	%D%/multipart.dict %D%/proxy.dict %D%/request.dict %D%/corpus %D%/regressions
 EXTRA_DIST += %D%/README.md %D%/answer.dict %D%/cookie.dict %D%/forwarded.dict \
 	%D%/multipart.dict %D%/request.dict %D%/corpus %D%/regressions
+EXTRA_DIST += %D%/condition.dict

@@ -160,6 +160,14 @@ tests_unit_test_web_answers_SOURCES = tests/unit/test_web_answers.c $(WEB_CLIENT
 	$(UNIT_SOURCES)
 tests_unit_test_web_answers_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
 
+check_PROGRAMS += tests/unit/test_static
+tests_unit_test_static_SOURCES = tests/unit/test_static.c $(WEB_CLIENT) $(UNIT_SOURCES)
+tests_unit_test_static_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
+
+check_PROGRAMS += tests/unit/test_condition
+tests_unit_test_condition_SOURCES = tests/unit/test_condition.c $(UNIT_SOURCES)
+tests_unit_test_condition_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_form
 tests_unit_test_form_SOURCES = tests/unit/test_form.c $(WEB_CLIENT) $(UNIT_SOURCES)
 tests_unit_test_form_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "web/access_log.h"
 #include "web/args.h"
+#include "web/accept.h"
 #include "web/page.h"
 #include "web/status.h"
 

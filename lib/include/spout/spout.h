@@ -9,6 +9,7 @@
 #include <spout/cookie.h>
 #include <spout/crypto.h>
 #include <spout/executor.h>
+#include <spout/file.h>
 #include <spout/form.h>
 #include <spout/locale.h>
 #include <spout/locks.h>

@@ -184,6 +184,9 @@ struct spout_app {
 	/* After each response, with its outcome, whatever became of the handler. May look
 	 * at the request; may neither wait nor write nor fail. (log_request) */
 	void (*on_finish)(struct spout_request *req, const struct spout_finish *how);
+	/* Files below this directory are /static/…, /favicon.ico and /robots.txt
+	 * (spout/file.h); --static-path wins. NULL: none. */
+	const char *static_path;
 
 	/* Before the fork; no threads, no sockets. 0, or -errno to end the program. */
 	int (*preload)(struct spout_app *app);
