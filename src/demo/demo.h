@@ -13,6 +13,9 @@ extern bool demo_fault_routes;
 /** --fetch-allow: /fetch may fetch (fetch.c). */
 extern bool demo_fetch_allow;
 
+/* assets.c: the directory of the static files, or NULL. */
+const char *demo_static_path(void);
+
 /* page.c */
 void page_get(struct spout_request *req);
 

@@ -78,6 +78,7 @@ preload(struct spout_app *app)
 	if (demo_fault_routes) /* over the end mark of the first table */
 		memcpy(all + N_ROUTES - 1, fault_routes, sizeof(fault_routes));
 	app->routes = all;
+	app->static_path = demo_static_path();
 	return 0;
 }
 

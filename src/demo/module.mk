@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 bin_PROGRAMS += src/spout-demo
 src_spout_demo_SOURCES = \
+	%D%/assets.c \
 	%D%/basics.c \
 	%D%/bodies.c \
 	%D%/demo.h \
@@ -18,6 +19,23 @@ src_spout_demo_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DDEMO_PAGE_FILE='"$(top_srcdir)/%D%/page.html"'
 src_spout_demo_LDADD = lib/libspout.la $(JANSSON_LIBS)
 EXTRA_DIST += %D%/login.html %D%/page.html
+
+# The static files stand beside the program in the build tree, too.
+demostaticdir = $(datadir)/spout-demo/static
+dist_demostatic_DATA = %D%/static/index.html %D%/static/spout.css %D%/static/spout.svg
+noinst_DATA += %D%/static.stamp
+CLEANFILES += %D%/static.stamp
+%D%/static.stamp: $(dist_demostatic_DATA)
+	$(AM_V_GEN)$(MKDIR_P) %D%/static && \
+	if test "$$(cd $(srcdir) && pwd)" != "$$(pwd)"; then \
+		for f in $(dist_demostatic_DATA); do \
+			cp "$(srcdir)/$${f#$(srcdir)/}" %D%/static/ || exit 1; \
+		done; \
+	fi && touch $@
+clean-demo-static:
+	test "$$(cd $(srcdir) && pwd)" = "$$(pwd)" || rm -rf %D%/static
+clean-local: clean-demo-static
+.PHONY: clean-demo-static
 
 # The pages are part of these objects.
 %D%/spout_demo-login.$(OBJEXT): $(srcdir)/%D%/login.html

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the demo's static files are: beside the program, in a build tree or installed. */
+#include "config.h"
+
+#include "demo.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const char *
+demo_static_path(void)
+{
+	static const char *const places[] = {
+		"demo/static",               /* a build tree */
+		"../demo/static",            /* the same, below .libs */
+		"../share/spout-demo/static" /* installed */
+	};
+	static char path[4096 + 64];
+	char program[4096];
+	ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	char *slash;
+	size_t i;
+
+	if (len <= 0)
+		return NULL;
+	program[len] = '\0';
+	slash = strrchr(program, '/');
+	if (slash == NULL)
+		return NULL;
+	slash[1] = '\0';
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		struct stat st;
+
+		snprintf(path, sizeof(path), "%s%s", program, places[i]);
+		if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+			return path;
+	}
+	return NULL;
+}
