@@ -16,4 +16,5 @@ tests_bench_render_SOURCES = %D%/render.c %D%/bench.c %D%/bench.h
 tests_bench_render_LDADD = lib/libspout-all.la $(JANSSON_LIBS)
 dist_noinst_SCRIPTS += %D%/template
 dist_noinst_SCRIPTS += %D%/http %D%/latency
+dist_noinst_SCRIPTS += %D%/http %D%/latency %D%/pg %D%/static
 EXTRA_DIST += %D%/peers.py

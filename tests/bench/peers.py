@@ -70,3 +70,28 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def wrk(server, seconds, connections, path="/plaintext", lua=None):
+    """(requests answered, requests a second) of one core's worth of load on the other."""
+    argv = ["taskset", "-c", "1", "wrk", "-t1", "-c%d" % connections, "-d%gs" % seconds]
+    if lua:
+        argv += ["-s", lua]
+    out = subprocess.run(argv + ["http://127.0.0.1:%d%s" % (server.port, path)],
+                         capture_output=True, text=True, check=True).stdout
+    requests = int(re.search(r"(\d+) requests in", out).group(1))
+    if re.search(r"Non-2xx|Socket errors", out):
+        raise SystemExit("%s: %s" % (server.name, out))
+    return requests, float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1))
+
+
+def measure(server, seconds, connections, path="/plaintext", lua=None):
+    """Processor time per request: all of it and the part in user mode, microseconds."""
+    user, system = server.cpu()
+    began = server.runtime()
+    requests, rate = wrk(server, seconds, connections, path, lua)
+    cpu = server.runtime() - began
+    user2, system2 = server.cpu()
+    ticks = (user2 - user) + (system2 - system) or 1
+    return {"rate": rate, "cpu_us": cpu / requests * 1e6,
+            "user_us": cpu / requests * 1e6 * (user2 - user) / ticks}
