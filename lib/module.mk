@@ -27,6 +27,7 @@ include lib/http/module.mk
 include lib/client/module.mk
 include lib/template/module.mk
 include lib/web/module.mk
+include lib/websocket/module.mk
 include lib/pg/module.mk
 include lib/supervisor/module.mk
 include lib/app/module.mk

@@ -8,7 +8,10 @@
 
 /* --- UTF-8 ------------------------------------------------------------------------ */
 
-/* Length of the sequence that begins here, 0 if it is malformed (RFC 3629 4). */
+/*
+ * Length of the sequence that begins here; more than `left` if its end is missing, 0 if
+ * it is malformed (RFC 3629 4).
+ */
 static size_t
 utf8_sequence(const unsigned char *p, size_t left)
 {
@@ -25,8 +28,6 @@ utf8_sequence(const unsigned char *p, size_t left)
 		n = 4;
 	else
 		return 0;
-	if (n > left)
-		return 0;
 	if (p[0] == 0xe0)
 		low = 0xa0; /* overlong */
 	else if (p[0] == 0xed)
@@ -35,28 +36,52 @@ utf8_sequence(const unsigned char *p, size_t left)
 		low = 0x90; /* overlong */
 	else if (p[0] == 0xf4)
 		high = 0x8f; /* above U+10FFFF */
-	if (p[1] < low || p[1] > high)
+	if (left > 1 && (p[1] < low || p[1] > high))
 		return 0;
-	for (i = 2; i < n; i++)
+	for (i = 2; i < n && i < left; i++)
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
 	return n;
 }
 
+/* How many bytes at the front are ASCII, in steps of eight. */
+static size_t
+ascii_words(const unsigned char *p, size_t len)
+{
+	uint64_t word;
+	size_t i;
+
+	for (i = 0; len - i >= sizeof(word); i += sizeof(word)) {
+		memcpy(&word, p + i, sizeof(word));
+		if ((word & 0x8080808080808080u) != 0)
+			break;
+	}
+	return i;
+}
+
+long
+spout__utf8_prefix(const char *data, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)data;
+	size_t done = ascii_words(p, len), n;
+
+	while (done < len) {
+		n = utf8_sequence(p + done, len - done);
+		if (n == 0)
+			return -EBADMSG;
+		if (n > len - done)
+			break;
+		done += n;
+		if (n == 1)
+			done += ascii_words(p + done, len - done);
+	}
+	return (long)done;
+}
+
 bool
 spout__utf8_valid(const char *data, size_t len)
 {
-	const unsigned char *p = (const unsigned char *)data;
-
-	while (len > 0) {
-		size_t n = utf8_sequence(p, len);
-
-		if (n == 0)
-			return false;
-		p += n;
-		len -= n;
-	}
-	return true;
+	return spout__utf8_prefix(data, len) == (long)len;
 }
 
 /* --- percent-encoding ----------------------------------------------------------- */

@@ -37,6 +37,11 @@ spout__put_number(char *to, uint64_t n)
 
 /** True if the bytes are valid UTF-8 (RFC 3629: no surrogates, nothing overlong). */
 bool spout__utf8_valid(const char *data, size_t len);
+/**
+ * For a text that comes in pieces: how many bytes at its front are whole characters, if
+ * the rest, at most three bytes, may be the beginning of one; else -EBADMSG.
+ */
+long spout__utf8_prefix(const char *data, size_t len);
 
 /**
  * Decode percent-encoding once into `to`, which has room for `len` bytes and may be

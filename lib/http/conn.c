@@ -303,6 +303,10 @@ spout__conn_exchange_done(struct spout__http_conn *conn, bool cut)
 	if (ex->close_after || !worth_draining(ex))
 		conn->close_after = true;
 	if (conn->close_after) {
+		if (ex->guest != NULL) {
+			spout__conn_give(conn, ex->guest);
+			return;
+		}
 		conn->close_clean = body_done && conn->in.len == 0 &&
 		    !ex->head->keep_alive;
 		spout__conn_linger(conn);

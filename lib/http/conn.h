@@ -26,6 +26,7 @@
  *   BODY      a buffered request: its body arrives, the handler has not started
  *   RUNNING   the handler runs (it may be reading a streamed body)
  *   DRAINING  answered; the rest of the body is read and dropped, then IDLE
+ *   GIVEN     answered with 101; handed over in this turn, what comes is kept
  *   LINGERING the response says close: flush, FIN, read and drop, close
  *   CLOSED    detached; freed at the end of the turn
  * Changed in spout__conn_set_state() only.
@@ -36,6 +37,7 @@ enum spout__conn_state {
 	SPOUT__CONN_BODY,
 	SPOUT__CONN_RUNNING,
 	SPOUT__CONN_DRAINING,
+	SPOUT__CONN_GIVEN,
 	SPOUT__CONN_LINGERING,
 	SPOUT__CONN_CLOSED,
 };
@@ -51,6 +53,7 @@ struct spout__http_conn {
 	struct spout__stream stream;
 	struct spout__http_server *server;
 	struct spout__http_exchange *ex; /* BODY, RUNNING */
+	struct spout__http_guest *guest; /* GIVEN: to whom */
 	struct spout__list link;         /* server->idle or server->busy */
 	struct spout__timer timer;       /* lazy: fires, looks at deadline_ms, starts
 					  * again */
@@ -98,6 +101,7 @@ struct spout__http_exchange {
 	int status;
 	char *fields; /* "Name: value\r\n"..., in the scope */
 	size_t fields_len, fields_cap;
+	struct spout__http_guest *guest; /* takes the connection over, or NULL */
 	int64_t promised;  /* Content-Length set by the handler, -1: none */
 	uint64_t written;  /* body bytes so far */
 	uint64_t sent_body;
@@ -129,6 +133,7 @@ struct spout__http_server {
 	struct spout__http_options options;
 	struct spout__http_delegate delegate;
 	struct spout__list idle, busy; /* connections; idle: the longest idle first */
+	struct spout__list guests;     /* what has taken over others */
 	struct spout__list listeners;
 	unsigned n_conns;
 	unsigned n_exchanges; /* outlive connections: a cancelled handler ends a turn
@@ -184,6 +189,8 @@ void spout__conn_linger(struct spout__http_conn *conn);
 void spout__conn_linger_data(struct spout__http_conn *conn, size_t len);
 /** Answer a fault, whole, and linger; a handler that has not started never will. */
 void spout__conn_fault(struct spout__http_conn *conn, enum spout__http_fault fault);
+/** The response was 101: hand the connection over when nothing of it is on the stack. */
+void spout__conn_give(struct spout__http_conn *conn, struct spout__http_guest *guest);
 /** Is an idle connection without an answer to send and without a request to read? */
 bool spout__conn_expects_nothing(const struct spout__http_conn *conn);
 /** Draining: close after what runs; close if idle. */
@@ -191,6 +198,9 @@ void spout__conn_drain(struct spout__http_conn *conn, bool close_idle);
 
 /* --- server.c ----------------------------------------------------------------------- */
 
+/** A connection is handed over, and counts like any other. */
+void spout__server_guest_comes(
+    struct spout__http_server *server, struct spout__http_guest *guest);
 /** A connection is gone: accept again, or report the end of draining. */
 void spout__server_conn_gone(struct spout__http_server *server);
 /** A connection is idle although the server stops: close it when its time has come. */

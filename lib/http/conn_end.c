@@ -29,11 +29,15 @@ spout__conn_close(struct spout__http_conn *conn)
 {
 	struct spout__http_server *server = conn->server;
 	struct spout__http_exchange *ex = conn->ex;
+	struct spout__http_guest *guest = conn->guest;
 
 	if (conn->state == SPOUT__CONN_CLOSED)
 		return;
 	spout__conn_set_state(conn, SPOUT__CONN_CLOSED);
 	conn->ex = NULL;
+	conn->guest = NULL;
+	if (guest != NULL)
+		guest->ops->lost(guest);
 	if (ex != NULL)
 		spout__exchange_detach(ex);
 	spout__timer_stop(&conn->timer);
@@ -46,6 +50,35 @@ spout__conn_close(struct spout__http_conn *conn)
 	server->n_conns--;
 	spout__gauge_add(SPOUT__G_CONNECTIONS_OPEN, -1);
 	spout__server_conn_gone(server);
+}
+
+static void
+on_give(struct spout__ready *ready)
+{
+	struct spout__http_conn *conn =
+	    spout__container_of(ready, struct spout__http_conn, ready);
+	struct spout__http_guest *guest = conn->guest;
+	struct spout__http_server *server = conn->server;
+	struct spout_slice ahead = spout_slice_of("", 0);
+
+	if (conn->in.len > 0)
+		ahead = spout_slice_of(spout__buffer_at(&conn->in), conn->in.len);
+	conn->guest = NULL;
+	spout__server_guest_comes(server, guest);
+	guest->ops->take(guest, &conn->stream, ahead);
+	spout__conn_close(conn);
+	if (server->draining && guest->server != NULL)
+		guest->ops->drain(guest);
+}
+
+void
+spout__conn_give(struct spout__http_conn *conn, struct spout__http_guest *guest)
+{
+	guest->given = true;
+	conn->guest = guest;
+	conn->ready.run = on_give;
+	spout__conn_set_state(conn, SPOUT__CONN_GIVEN);
+	spout__loop_ready(conn->stream.loop, &conn->ready);
 }
 
 void

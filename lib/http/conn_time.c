@@ -77,6 +77,7 @@ spout__conn_set_state(struct spout__http_conn *conn, enum spout__conn_state stat
 		spout__conn_set_deadline(conn, options->body_timeout_ms);
 		break;
 	case SPOUT__CONN_RUNNING:
+	case SPOUT__CONN_GIVEN:
 	case SPOUT__CONN_CLOSED:
 		conn->deadline_ms = UINT64_MAX;
 		break;
@@ -137,6 +138,7 @@ conn_timed_out(struct spout__http_conn *conn)
 	case SPOUT__CONN_DRAINING:
 		spout__conn_linger(conn); /* the response may still be on its way */
 		break;
+	case SPOUT__CONN_GIVEN:
 	case SPOUT__CONN_LINGERING:
 	case SPOUT__CONN_CLOSED:
 		spout__conn_close(conn);

@@ -248,6 +248,25 @@ spout__http_set_status(struct spout__http_exchange *ex, int status)
 }
 
 int
+spout__http_upgrade(struct spout__http_exchange *ex, struct spout_slice protocol,
+    struct spout__http_guest *guest)
+{
+	int r;
+
+	if (ex->head_sent)
+		return -EALREADY;
+	if (ex->conn == NULL || ex->server->draining)
+		return -ECANCELED;
+	r = add_plain(ex, spout_slice("Upgrade"), protocol);
+	if (r < 0)
+		return r;
+	ex->status = 101;
+	ex->close_after = true; /* for HTTP it ends here */
+	ex->guest = guest;
+	return 0;
+}
+
+int
 spout__http_reset(struct spout__http_exchange *ex)
 {
 	if (ex->head_sent)
@@ -257,6 +276,7 @@ spout__http_reset(struct spout__http_exchange *ex)
 	ex->content_type = ex->server->options.content_type;
 	ex->promised = -1;
 	ex->written = 0;
+	ex->guest = NULL;
 	spout__buffer_clear(&ex->out);
 	return 0;
 }
@@ -320,7 +340,8 @@ put_connection(struct spout__http_exchange *ex, char *to)
 {
 	if (!spout__conn_may_keep(ex->conn)) {
 		ex->conn->close_after = true;
-		return SPOUT__PUT(to, "Connection: close\r\n");
+		return ex->guest != NULL ? SPOUT__PUT(to, "Connection: Upgrade\r\n") :
+		                           SPOUT__PUT(to, "Connection: close\r\n");
 	}
 	return ex->head->minor == 0 ? SPOUT__PUT(to, "Connection: keep-alive\r\n") : to;
 }

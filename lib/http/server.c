@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/stats.h"
 #include "http/conn.h"
 #include "net/proxy.h"
 
@@ -215,6 +216,50 @@ spout__server_conn_gone(struct spout__http_server *server)
 	drained(server->drained_arg);
 }
 
+static struct spout__http_guest *
+guest_of_link(struct spout__list *link)
+{
+	return spout__container_of(link, struct spout__http_guest, link);
+}
+
+void
+spout__http_guest_init(
+    struct spout__http_guest *guest, const struct spout__http_guest_ops *ops)
+{
+	*guest = (struct spout__http_guest){ .ops = ops };
+	spout__list_init(&guest->link);
+}
+
+void
+spout__server_guest_comes(
+    struct spout__http_server *server, struct spout__http_guest *guest)
+{
+	guest->server = server;
+	spout__list_push(&server->guests, &guest->link);
+	server->n_conns++;
+	spout__gauge_add(SPOUT__G_CONNECTIONS_OPEN, 1);
+}
+
+static void
+forget_guest(struct spout__http_guest *guest)
+{
+	guest->server->n_conns--;
+	guest->server = NULL;
+	spout__list_remove(&guest->link);
+	spout__gauge_add(SPOUT__G_CONNECTIONS_OPEN, -1);
+}
+
+void
+spout__http_guest_gone(struct spout__http_guest *guest)
+{
+	struct spout__http_server *server = guest->server;
+
+	if (server == NULL)
+		return;
+	forget_guest(guest);
+	spout__server_conn_gone(server);
+}
+
 static void
 drain_conns(struct spout__list *list, bool close_idle)
 {
@@ -248,7 +293,7 @@ void
 spout__http_server_drain(
     struct spout__http_server *server, spout_callback_fn done, void *arg)
 {
-	struct spout__list *node;
+	struct spout__list *node, *next;
 
 	if (server->draining)
 		return;
@@ -261,6 +306,8 @@ spout__http_server_drain(
 	server->drained_arg = arg;
 	drain_conns(&server->idle, false);
 	drain_conns(&server->busy, false);
+	spout__list_for_each_safe(node, next, &server->guests)
+		guest_of_link(node)->ops->drain(guest_of_link(node));
 	spout__timer_start_at(server->loop, &server->drain_timer,
 	    spout__loop_after_ms(server->loop, server->options.drain_idle_ms));
 	if (server->n_conns == 0) {
@@ -284,6 +331,7 @@ spout__http_server_new(struct spout_loop *loop, const struct spout__http_options
 	server->delegate = *delegate;
 	spout__list_init(&server->idle);
 	spout__list_init(&server->busy);
+	spout__list_init(&server->guests);
 	spout__list_init(&server->listeners);
 	spout__timer_init(&server->drain_timer, on_drain_timer);
 	return server;
@@ -306,6 +354,12 @@ spout__http_server_free(struct spout__http_server *server)
 		spout__conn_close(conn_of_link(server->idle.next));
 	while (!spout__list_empty(&server->busy))
 		spout__conn_close(conn_of_link(server->busy.next));
+	while (!spout__list_empty(&server->guests)) {
+		struct spout__http_guest *guest = guest_of_link(server->guests.next);
+
+		forget_guest(guest);
+		guest->ops->stop(guest);
+	}
 	spout__timer_stop(&server->drain_timer);
 	spout__server_exchange_gone(server);
 }

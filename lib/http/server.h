@@ -25,6 +25,7 @@
 
 struct spout__http_server;
 struct spout__http_exchange;
+struct spout__stream;
 struct spout_tls;
 struct spout__network;
 struct spout_certificate;
@@ -128,6 +129,46 @@ void spout__http_server_drain(struct spout__http_server *server, spout_callback_
  */
 void spout__http_server_free(struct spout__http_server *server);
 unsigned spout__http_server_connections(const struct spout__http_server *server);
+
+/* --- other protocols --------------------------------------------------------------- */
+
+/*
+ * Takes a connection over when its exchange has been answered with 101 (RFC 9110 7.8).
+ * The connection still counts for the server: its limit, its draining, its end.
+ */
+struct spout__http_guest;
+struct spout__http_guest_ops {
+	/* The connection: move the stream (spout__stream_move) now. `ahead` is what has
+	 * been read of it already, borrowed. The answer may still be in its queue. */
+	void (*take)(struct spout__http_guest *guest, struct spout__stream *stream,
+	    struct spout_slice ahead);
+	/* Instead: it has failed before. */
+	void (*lost)(struct spout__http_guest *guest);
+	/* The server drains: come to an end. */
+	void (*drain)(struct spout__http_guest *guest);
+	/* The server is freed: close now. It is off the server's books already. */
+	void (*stop)(struct spout__http_guest *guest);
+};
+/* Its memory stays until the end of the turn in which it was gone. */
+struct spout__http_guest {
+	const struct spout__http_guest_ops *ops;
+	struct spout__list link;
+	struct spout__http_server *server; /* NULL: on nobody's books */
+	bool given; /* the exchange ended with 101: take() or lost() will be called */
+};
+
+void spout__http_guest_init(
+    struct spout__http_guest *guest, const struct spout__http_guest_ops *ops);
+/** The guest has closed its connection; no-op if it is on nobody's books. */
+void spout__http_guest_gone(struct spout__http_guest *guest);
+/**
+ * Answer the request with 101, "Upgrade: `protocol`" and the fields that were set, and
+ * hand the connection over when the handler has returned; if it fails instead, the
+ * guest is not given anything. For a plan with .stream_body. -EALREADY after the head,
+ * -ECANCELED when the client is gone or the server drains, -ENOMEM.
+ */
+int spout__http_upgrade(struct spout__http_exchange *ex, struct spout_slice protocol,
+    struct spout__http_guest *guest);
 
 /* --- exchange: the request side ------------------------------------------------- */
 

@@ -183,6 +183,29 @@ spout__stream_init_pipe(struct spout__stream *stream, struct spout_loop *loop, i
 }
 
 void
+spout__stream_move(struct spout__stream *to, struct spout__stream *from,
+    const struct spout__stream_ops *ops, size_t max_unsent)
+{
+	bool flush = spout__ready_pending(&from->flush);
+
+	arm(from, 0);
+	spout__list_remove(&from->flush.link);
+	*to = *from;
+	to->ops = ops;
+	to->out.max = max_unsent;
+	to->reading = false;
+	spout__ready_init(&to->flush, on_turn_end);
+	if (to->tls != NULL)
+		to->tls->stream = to;
+	from->fd = -1;
+	from->tls = NULL;
+	spout__buffer_init(&from->out, 0);
+	if (flush)
+		spout__loop_at_turn_end(to->loop, &to->flush);
+	spout__stream_rearm(to);
+}
+
+void
 spout__stream_set_reading(struct spout__stream *stream, bool on)
 {
 	if (stream->reading == on)

@@ -69,6 +69,13 @@ int spout__stream_init(struct spout__stream *stream, struct spout_loop *loop, in
 /** The same for one end of a pipe, which can be read, or else be written. */
 int spout__stream_init_pipe(struct spout__stream *stream, struct spout_loop *loop, int fd,
     bool readable, const struct spout__stream_ops *ops, size_t max_unsent);
+/**
+ * Hand the socket with all that is queued, and TLS, from one stream to another (not yet
+ * initialised) with other callbacks and another limit; reading is off. `from` is closed
+ * then. Not from a callback of the stream. A failure comes to on_error() of `to`.
+ */
+void spout__stream_move(struct spout__stream *to, struct spout__stream *from,
+    const struct spout__stream_ops *ops, size_t max_unsent);
 /** Ask for data, or only for the end of input. */
 void spout__stream_set_reading(struct spout__stream *stream, bool on);
 /** Queue a copy of the bytes. 0, -EPIPE, -EMSGSIZE (queue full) or -ENOMEM. */

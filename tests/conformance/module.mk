@@ -7,7 +7,16 @@ check_PROGRAMS += %D%/conformance
 %C%_conformance_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/%D%
 %C%_conformance_LDADD = lib/libspout-all.la
 
+FRAMES_SOURCES = tests/conformance/frames.c tests/conformance/frames.h \
+	$(STREAM_SOURCES)
+check_PROGRAMS += %D%/websocket-vectors
+%C%_websocket_vectors_SOURCES = %D%/websocket.c %D%/vectors.c %D%/vectors.h \
+	$(FRAMES_SOURCES)
+%C%_websocket_vectors_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/%D%
+%C%_websocket_vectors_LDADD = lib/libspout-all.la
+
 EXTRA_DIST += \
+	%D%/websocket \
 	%D%/README.md \
 	%D%/rfc6585-limits.txt \
 	%D%/rfc9110-10-expect.txt \

@@ -111,3 +111,18 @@ EXTRA_DIST += %D%/README.md %D%/cookie.dict %D%/forwarded.dict \
 EXTRA_DIST += %D%/README.md %D%/answer.dict %D%/cookie.dict %D%/forwarded.dict \
 	%D%/multipart.dict %D%/request.dict %D%/corpus %D%/regressions
 EXTRA_DIST += %D%/condition.dict
+
+FUZZ_FRAMES_SOURCES = tests/fuzz/fuzz_frames.c tests/fuzz/fuzz.h $(FRAMES_SOURCES)
+check_PROGRAMS += %D%/replay_frames
+%C%_replay_frames_SOURCES = %D%/replay.c $(FUZZ_FRAMES_SOURCES)
+%C%_replay_frames_CPPFLAGS = $(FUZZ_CPPFLAGS)
+%C%_replay_frames_LDADD = $(FUZZ_LIBS)
+EXTRA_DIST += %D%/frames.dict
+
+if FUZZ
+noinst_PROGRAMS += %D%/fuzz_frames
+%C%_fuzz_frames_SOURCES = $(FUZZ_FRAMES_SOURCES)
+%C%_fuzz_frames_CPPFLAGS = $(FUZZ_CPPFLAGS)
+%C%_fuzz_frames_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+%C%_fuzz_frames_LDADD = $(FUZZ_LIBS)
+endif

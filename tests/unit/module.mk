@@ -66,6 +66,9 @@ tests_unit_test_forwarded_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_proxy
 tests_unit_test_proxy_SOURCES = tests/unit/test_proxy.c $(UNIT_SOURCES)
 tests_unit_test_proxy_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_ws_frame
+tests_unit_test_ws_frame_SOURCES = tests/unit/test_ws_frame.c $(UNIT_SOURCES)
+tests_unit_test_ws_frame_LDADD = $(UNIT_LIBS)
 
 check_PROGRAMS += tests/unit/test_rate
 tests_unit_test_rate_SOURCES = tests/unit/test_rate.c $(UNIT_SOURCES)
@@ -99,6 +102,11 @@ check_PROGRAMS += tests/unit/test_http_ends
 tests_unit_test_http_ends_SOURCES = tests/unit/test_http_ends.c $(HTTP_CLIENT) \
 	$(UNIT_SOURCES)
 tests_unit_test_http_ends_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_http_upgrade
+tests_unit_test_http_upgrade_SOURCES = tests/unit/test_http_upgrade.c $(HTTP_CLIENT) \
+	$(UNIT_SOURCES)
+tests_unit_test_http_upgrade_LDADD = $(UNIT_LIBS)
 
 check_PROGRAMS += tests/unit/test_http_edges
 tests_unit_test_http_edges_SOURCES = tests/unit/test_http_edges.c $(HTTP_CLIENT) \
