@@ -12,7 +12,7 @@
 #define RESERVED 0x70u
 #define MASKED 0x80u
 
-/* --- masks ------------------------------------------------------------------------- */
+/* --- masks ------------------------------------------------------------------------ */
 
 void
 spout__ws_unmask(char *to, const char *from, size_t len, const unsigned char mask[4])
@@ -45,7 +45,7 @@ turn_mask(unsigned char mask[4], size_t n)
 		mask[i] = old[(i + n) & 3];
 }
 
-/* --- the head of a frame ------------------------------------------------------------ */
+/* --- the head of a frame ---------------------------------------------------------- */
 
 struct head {
 	unsigned opcode;
@@ -121,7 +121,7 @@ parse_head(const struct spout__ws_reader *reader, const char *data, size_t len,
 	return 0;
 }
 
-/* --- control frames ----------------------------------------------------------------- */
+/* --- control frames --------------------------------------------------------------- */
 
 bool
 spout__ws_code_valid(int code)
@@ -159,7 +159,7 @@ take_control(const struct head *head, const char *payload, struct spout__ws_item
 	return head->opcode == SPOUT__WS_CLOSE ? take_close(item) : 0;
 }
 
-/* --- messages ----------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------- */
 
 static int
 begin_frame(struct spout__ws_reader *reader, const struct head *head,
@@ -275,7 +275,7 @@ spout__ws_read(struct spout__ws_reader *reader, const char *data, size_t len,
 	return r;
 }
 
-/* --- writing ------------------------------------------------------------------------ */
+/* --- writing ---------------------------------------------------------------------- */
 
 size_t
 spout__ws_put_head(

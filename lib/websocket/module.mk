@@ -1,3 +1,10 @@
 # SPDX-License-Identifier: MIT
 lib_libspout_all_la_SOURCES += \
-	%D%/frame.c %D%/frame.h
+	%D%/callback.c \
+	%D%/frame.c %D%/frame.h \
+	%D%/handshake.c %D%/handshake.h \
+	%D%/receive.c \
+	%D%/send.c \
+	%D%/socket.c %D%/socket.h \
+	%D%/timer.c
+spoutinclude_HEADERS += lib/include/spout/websocket.h

@@ -24,7 +24,8 @@ static const struct spout_route routes[] = { SPOUT_GET("/", page_get),
 	SPOUT_GET("/login", login_get), SPOUT_POST("/login", login_post),
 	SPOUT_POST("/logout", logout_post),
 	SPOUT_GET("/account", account_get, .login_required = true),
-	SPOUT_GET("/session", session_get), SPOUT_END };
+	SPOUT_GET("/session", session_get),
+	SPOUT_WEBSOCKET("/ws/echo", &websocket_echo), SPOUT_END };
 
 static const struct spout_route fault_routes[] = { SPOUT_GET(
 						       "/fault/spin", fault_spin_get),

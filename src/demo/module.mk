@@ -12,6 +12,7 @@ src_spout_demo_SOURCES = \
 	%D%/main.c \
 	%D%/page.c \
 	%D%/tables.c \
+	%D%/websocket.c \
 	%D%/worlds.c
 nodist_src_spout_demo_SOURCES = %D%/templates.c
 src_spout_demo_CPPFLAGS = $(AM_CPPFLAGS) \

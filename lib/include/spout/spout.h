@@ -28,5 +28,6 @@
 #include <spout/template.h>
 #include <spout/types.h>
 #include <spout/web.h>
+#include <spout/websocket.h>
 
 #endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * WebSockets (RFC 6455), the server's side. A row of the table of routes names a handler,
+ * whose callbacks may wait like any other:
+ *
+ *     static void
+ *     echo(struct spout_websocket *ws, const char *data, size_t len)
+ *     {
+ *         spout_websocket_send_text(ws, data, len);
+ *     }
+ *
+ *     static const struct spout_websocket_handler echo_handler = { .message = echo };
+ *     …
+ *     SPOUT_WEBSOCKET("/ws/echo", &echo_handler),
+ *
+ * The callbacks of one socket run one at a time, in order, each as a coroutine of its own
+ * with a scope of its own; different sockets are independent. An idle socket owns no
+ * stack and no buffer. While a callback waits, the socket is read up to one more message;
+ * control frames before that are answered.
+ *
+ * A text that is not UTF-8, a message that is too big and a client that breaks the
+ * protocol close the socket with the code that says so, before a callback sees anything.
+ * A callback that fails (leaves, as a handler does) is logged and closes the socket with
+ * 1011. When the connection is lost, the callback that runs is cancelled in its wait;
+ * after an orderly close it goes on to its end.
+ *
+ * Everything belongs to the loop's thread. A socket lives until its close callback has
+ * returned; without one, until the connection has ended.
+ */
+#ifndef SPOUT_WEBSOCKET_H
+#define SPOUT_WEBSOCKET_H
+
+#include <spout/web.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct spout_websocket;
+
+/** What happens when a message is sent to a client that takes less than it is sent. */
+enum spout_websocket_slow {
+	SPOUT_WEBSOCKET_WAIT,        /* the sender waits */
+	SPOUT_WEBSOCKET_DROP_OLDEST, /* the oldest messages that wait are dropped */
+	SPOUT_WEBSOCKET_CLOSE,       /* the socket is closed, with 1008 */
+};
+
+/** Borrowed for the life of the program. Whatever is 0 or NULL has the value in []. */
+struct spout_websocket_handler {
+	/*
+	 * Before the 101: fails like any handler, with an ordinary answer of HTTP
+	 * (spout_websocket_fail(ws, 403, "log in first")). What it sends is queued behind
+	 * the 101: at most max_unsent_bytes, it cannot wait for the client.
+	 */
+	void (*open)(struct spout_websocket *ws);
+	/*
+	 * A whole message: text, or what spout_websocket_is_binary() tells. `data` ends
+	 * with a NUL that `len` does not count, and lives until the callback has ended.
+	 */
+	void (*message)(struct spout_websocket *ws, const char *data, size_t len);
+	/*
+	 * Once for each socket whose open() returned, the last callback: what the client
+	 * said, or 1005 if it gave no code, 1006 if the connection was lost; or the code
+	 * that it was closed with for a mistake of its own. Nothing can be sent any more.
+	 */
+	void (*close)(struct spout_websocket *ws, int code, const char *reason);
+	/* A ping, which has been answered; a pong. At most 125 bytes. */
+	void (*ping)(struct spout_websocket *ws, const char *data, size_t len);
+	void (*pong)(struct spout_websocket *ws, const char *data, size_t len);
+
+	/*
+	 * Who may connect from a browser. A request with an Origin is refused with 403
+	 * unless that is the host it asks for, stands in `origins` ("https://a.example",
+	 * "*" for all; ended by NULL), or check_origin() says yes, which then decides
+	 * alone. (Tornado: check_origin)
+	 */
+	const char *const *origins;
+	bool (*check_origin)(struct spout_request *req, const char *origin);
+	/* Subprotocols, the best first, ended by NULL: the first that the client offers
+	 * is taken; none, if it offers none. (Tornado: select_subprotocol) */
+	const char *const *subprotocols;
+
+	size_t max_message_bytes;      /* more closes with 1009 [1 MiB] */
+	size_t max_unsent_bytes;       /* queue of what is sent [1 MiB] */
+	enum spout_websocket_slow slow; /* what happens when that is full */
+	uint64_t ping_interval_ms;     /* of silence, then a ping [30 s]; SPOUT_FOREVER */
+	uint64_t ping_timeout_ms;      /* for anything to come after it [20 s] */
+	uint64_t write_timeout_ms;     /* between writes that make progress [30 s] */
+	uint64_t close_timeout_ms;     /* for the client's part of closing [5 s] */
+	uint64_t callback_timeout_ms;  /* deadline of a callback [none; close: 30 s] */
+};
+
+/** SPOUT_WEBSOCKET("/ws/echo", &echo_handler, .login_required = true) */
+#define SPOUT_WEBSOCKET(path, ...) \
+	{ .methods = SPOUT_METHOD_GET, .pattern = (path), \
+	    .handler = spout_websocket_serve, .stream_body = true, .data = __VA_ARGS__ }
+/**
+ * The handler of those rows. What is no handshake (RFC 6455 4.2.1) answers 400, without
+ * Upgrade or with another version 426, from another origin 403.
+ */
+SPOUT_API void spout_websocket_serve(struct spout_request *req);
+
+/* --- in callbacks ----------------------------------------------------------------- */
+
+/**
+ * The request of the handshake: arguments, cookies, the user; fields set here go out with
+ * the 101. In open() only, later NULL.
+ */
+SPOUT_API struct spout_request *spout_websocket_request(struct spout_websocket *ws);
+/**
+ * What lives as long as the socket: memory (spout_strdup_in) and clean-ups
+ * (spout_defer_in), run behind the close callback. Made when first asked for, 4 KiB.
+ * Leaves with -ENOMEM.
+ */
+SPOUT_API struct spout_scope *spout_websocket_scope(struct spout_websocket *ws);
+/** A pointer of yours on the socket. */
+SPOUT_API void spout_websocket_set_data(struct spout_websocket *ws, void *data);
+SPOUT_API void *spout_websocket_data(const struct spout_websocket *ws);
+/** Is the message that message() has got binary? */
+SPOUT_API bool spout_websocket_is_binary(const struct spout_websocket *ws);
+/** The subprotocol that was agreed on, or NULL. */
+SPOUT_API const char *spout_websocket_subprotocol(const struct spout_websocket *ws);
+/**
+ * End the running callback of this socket: in open() with an error page of that status
+ * (400 to 599), later by closing with that code (1000 to 4999; another becomes 1011) and
+ * the text as its reason.
+ */
+SPOUT_API SPOUT_NORETURN void spout_websocket_fail(struct spout_websocket *ws, int code,
+    const char *fmt, ...) SPOUT_PRINTF(3, 4);
+
+/* --- sending ---------------------------------------------------------------------- */
+
+/*
+ * Messages leave in the order of the calls, from whichever coroutine. Copies. With
+ * SPOUT_WEBSOCKET_WAIT a call waits while max_unsent_bytes would be exceeded. Errors:
+ * -EPIPE (closed, or being closed), -EMSGSIZE (more than max_unsent_bytes), -EINVAL (text
+ * that is not UTF-8), -ENOBUFS (in open(): no more than max_unsent_bytes), -ENOMEM.
+ * (Tornado: write_message, WebSocketClosedError)
+ */
+SPOUT_API void spout_websocket_send_text(struct spout_websocket *ws, const char *text,
+    size_t len);
+SPOUT_API void spout_websocket_send_binary(struct spout_websocket *ws, const void *data,
+    size_t len);
+SPOUT_API SPOUT_MUST_CHECK int spout_try_websocket_send_text(struct spout_websocket *ws,
+    const char *text, size_t len);
+SPOUT_API SPOUT_MUST_CHECK int spout_try_websocket_send_binary(
+    struct spout_websocket *ws, const void *data, size_t len);
+/** Queue a ping with at most 125 bytes. Does not wait: 0, -EPIPE, -EMSGSIZE, -ENOBUFS
+ * (the queue is full), -ENOMEM. */
+SPOUT_API int spout_websocket_ping(struct spout_websocket *ws, const void *data,
+    size_t len);
+/**
+ * Begin to close, with a code (1000 to 4999, one that may be sent) and a reason of at
+ * most 123 bytes of UTF-8 (NULL: none). Does not wait; nothing more is sent or received.
+ * 0, -EINVAL, or -EPIPE when that has begun already.
+ */
+SPOUT_API int spout_websocket_close(struct spout_websocket *ws, int code,
+    const char *reason);
+/** Can messages still be sent? */
+SPOUT_API bool spout_websocket_is_open(const struct spout_websocket *ws);
+/** Bytes that wait for the client; how many messages were dropped since it is slow. */
+SPOUT_API size_t spout_websocket_unsent_bytes(const struct spout_websocket *ws);
+SPOUT_API unsigned spout_websocket_dropped(const struct spout_websocket *ws);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

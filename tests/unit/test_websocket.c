@@ -1,0 +1,677 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * WebSockets on a real loop: the handshake, callbacks in order, back-pressure and what
+ * happens to slow clients, pings, and every way that a socket ends. The client speaks raw
+ * frames.
+ */
+#include "config.h"
+
+#include "unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <spout/spout.h>
+#include <spout/testing.h>
+
+#include "http/server.h"
+#include "websocket/handshake.h"
+#include "websocket/socket.h"
+
+static char seen[512]; /* what the callbacks saw */
+static struct spout_websocket *last;
+static unsigned dropped;
+
+static void
+saw(const char *what)
+{
+	strncat(seen, what, sizeof(seen) - 1 - strlen(seen));
+}
+
+/* --- the server ------------------------------------------------------------------- */
+
+static void
+scope_ended(void *arg)
+{
+	(void)arg;
+	saw("scope ");
+}
+
+static void
+on_open(struct spout_websocket *ws)
+{
+	struct spout_request *req = spout_websocket_request(ws);
+	const char *mode = spout_arg(req, "mode");
+
+	last = ws;
+	if (mode == NULL)
+		return;
+	if (strcmp(mode, "refuse") == 0)
+		spout_websocket_fail(ws, 403, "log in first");
+	if (strcmp(mode, "wait") == 0)
+		spout_sleep(30);
+	if (strcmp(mode, "close") == 0)
+		spout_websocket_close(ws, 4000, "full");
+	if (strcmp(mode, "send") == 0) {
+		spout_set_cookie(req, "a", "b");
+		spout_websocket_send_text(ws, "one", 3);
+		spout_websocket_send_binary(ws, "two", 3);
+	}
+	CU_ASSERT_EQUAL(
+	    spout_defer_in(spout_websocket_scope(ws), scope_ended, NULL), 0);
+	spout_websocket_set_data(ws, spout_strdup_in(spout_websocket_scope(ws), mode));
+}
+
+static void
+send_many(struct spout_websocket *ws)
+{
+	static char block[65536];
+
+	for (unsigned i = 0; i < 400; i++) {
+		snprintf(block, sizeof(block), "%u", i);
+		if (spout_try_websocket_send_binary(ws, block, sizeof(block)) < 0) {
+			saw("refused ");
+			return;
+		}
+		CU_ASSERT(spout_websocket_unsent_bytes(ws) <= 2 * 262144 + 65536);
+	}
+	dropped = spout_websocket_dropped(ws);
+	saw("sent ");
+}
+
+static void
+on_message(struct spout_websocket *ws, const char *data, size_t len)
+{
+	CU_ASSERT_EQUAL(data[len], '\0');
+	CU_ASSERT_PTR_NULL(spout_websocket_request(ws));
+	if (strcmp(data, "nap") == 0)
+		spout_sleep(50);
+	if (strcmp(data, "forever") == 0) {
+		saw("waits ");
+		spout_await(spout_future_new());
+	}
+	if (strcmp(data, "fail") == 0)
+		spout_fail_with(-EIO, "no luck");
+	if (strcmp(data, "code") == 0)
+		spout_websocket_fail(ws, 4001, "why");
+	if (strcmp(data, "close") == 0) {
+		CU_ASSERT_EQUAL(spout_websocket_close(ws, 1005, NULL), -EINVAL);
+		CU_ASSERT_EQUAL(spout_websocket_close(ws, 4002, "\xff"), -EINVAL);
+		CU_ASSERT_EQUAL(spout_websocket_close(ws, 4002, "bye"), 0);
+		CU_ASSERT_EQUAL(spout_websocket_close(ws, 4002, "bye"), -EPIPE);
+		CU_ASSERT_EQUAL(spout_try_websocket_send_text(ws, "x", 1), -EPIPE);
+		return;
+	}
+	if (strcmp(data, "many") == 0) {
+		send_many(ws);
+		return;
+	}
+	if (spout_websocket_is_binary(ws))
+		spout_websocket_send_binary(ws, data, len);
+	else
+		spout_websocket_send_text(ws, data, len);
+}
+
+static void
+on_close(struct spout_websocket *ws, int code, const char *reason)
+{
+	char text[200];
+
+	CU_ASSERT_EQUAL(spout_try_websocket_send_text(ws, "x", 1), -EPIPE);
+	snprintf(text, sizeof(text), "close %d%s%s ", code, reason[0] ? " " : "", reason);
+	saw(text);
+}
+
+static void
+on_control(struct spout_websocket *ws, const char *data, size_t len)
+{
+	(void)ws;
+	CU_ASSERT_EQUAL(data[len], '\0');
+	saw(data);
+	saw(" ");
+}
+
+static const char *const protocols[] = { "v2.chat", "v1.chat", NULL };
+static const struct spout_websocket_handler plain = { .open = on_open,
+	.message = on_message, .close = on_close, .subprotocols = protocols,
+	.max_message_bytes = 100, .ping_interval_ms = SPOUT_FOREVER };
+static const struct spout_websocket_handler controls = { .message = on_message,
+	.ping = on_control, .pong = on_control };
+static const struct spout_websocket_handler pings = { .close = on_close,
+	.ping_interval_ms = 1000, .ping_timeout_ms = 400 };
+#define SLOW(what) \
+	{ .message = on_message, .close = on_close, .slow = (what), \
+	    .max_unsent_bytes = 262144 }
+static const struct spout_websocket_handler waits = SLOW(SPOUT_WEBSOCKET_WAIT);
+static const struct spout_websocket_handler drops = SLOW(SPOUT_WEBSOCKET_DROP_OLDEST);
+static const struct spout_websocket_handler closes = SLOW(SPOUT_WEBSOCKET_CLOSE);
+
+static const struct spout_route routes[] = { SPOUT_WEBSOCKET("/ws", &plain),
+	SPOUT_WEBSOCKET("/controls", &controls), SPOUT_WEBSOCKET("/pings", &pings),
+	SPOUT_WEBSOCKET("/waits", &waits), SPOUT_WEBSOCKET("/drops", &drops),
+	SPOUT_WEBSOCKET("/closes", &closes), SPOUT_END };
+static struct spout_app app = { .name = "sockets", .routes = routes };
+
+/* --- the client ------------------------------------------------------------------- */
+
+#define FIELDS \
+	"Host: a.example\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n" \
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
+static struct spout_stream *client;
+
+/* Ask for a socket; returns the head of the answer. `more`: what goes out with it. */
+static const char *
+ask(const char *target, const char *fields, const char *more, size_t more_len)
+{
+	struct spout_test_server *server = spout_test_serve(&app);
+	const char *text = spout_sprintf("GET %s HTTP/1.1\r\n" FIELDS "%s\r\n", target,
+	    fields);
+	size_t len = strlen(text);
+	char *all = spout_alloc(len + more_len);
+	struct spout_slice head;
+
+	seen[0] = '\0';
+	memcpy(all, text, len);
+	if (more_len > 0)
+		memcpy(all + len, more, more_len);
+	client = spout_tcp_connect("127.0.0.1", spout_test_port(server));
+	spout_stream_write(client, all, len + more_len);
+	head = spout_stream_read_until(client, "\r\n\r\n", 4096);
+	return spout_strndup(head.data, head.len);
+}
+
+static void
+dial(const char *target)
+{
+	CU_ASSERT_EQUAL(strncmp(ask(target, "", "", 0), "HTTP/1.1 101 ", 13), 0);
+}
+
+static size_t
+put_frame(char *to, unsigned first, const char *payload, size_t len)
+{
+	to[0] = (char)first;
+	to[1] = (char)(0x80 | len);
+	memset(to + 2, 0, 4);
+	memcpy(to + 6, payload, len);
+	return 6 + len;
+}
+
+/* A frame with a mask of zeros; up to 125 bytes. */
+static void
+say_bytes(unsigned first, const char *payload, size_t len)
+{
+	char frame[200];
+
+	spout_stream_write(client, frame, put_frame(frame, first, payload, len));
+}
+
+static void
+say(const char *text)
+{
+	say_bytes(0x81, text, strlen(text));
+}
+
+static size_t
+number(size_t n)
+{
+	struct spout_slice s = spout_stream_read_bytes(client, n);
+	size_t value = 0;
+
+	while (n-- > 0)
+		value = value << 8 | (unsigned char)*s.data++;
+	return value;
+}
+
+/* The next frame: "text hello", "close 1000 bye"; "end" when there is none. */
+static const char *
+hear(void)
+{
+	static const char *const names[16] = { [1] = "text", [2] = "binary",
+		[8] = "close", [9] = "ping", [10] = "pong" };
+	struct spout_slice s;
+	unsigned first;
+	size_t len;
+
+	if (spout_try_stream_read_bytes(client, 1, &s) < 0)
+		return "end";
+	first = (unsigned char)s.data[0];
+	CU_ASSERT_EQUAL(first & 0x70, 0);
+	len = number(1);
+	len = len == 126 ? number(2) : len == 127 ? number(8) : len;
+	if ((first & 15) == 8 && len >= 2) {
+		unsigned code = (unsigned)number(2);
+
+		s = spout_stream_read_bytes(client, len - 2);
+		return spout_sprintf("close %u %.*s", code, (int)s.len, s.data);
+	}
+	s = spout_stream_read_bytes(client, len);
+	return spout_sprintf("%s %.*s", names[first & 15], (int)s.len, s.data);
+}
+
+#define HEARS(text) CU_ASSERT_STRING_EQUAL(hear(), (text))
+
+static void
+await_seen(const char *text)
+{
+	while (strstr(seen, text) == NULL)
+		spout_sleep(1);
+}
+
+/* --- the handshake ---------------------------------------------------------------- */
+
+static struct spout__http_head head;
+
+/* 0, or the status that refuses these fields of a request. */
+static int
+hand(const char *fields, struct spout__ws_handshake *ret)
+{
+	static char text[2000];
+	struct spout__http_limits limits = { 16384, 8192, 100 };
+	const char *why;
+
+	snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%s\r\n", fields);
+	CU_ASSERT_EQUAL(spout__http_head_parse(text, strlen(text), &limits, &head), 0);
+	return spout__ws_handshake(&head, protocols, ret, &why);
+}
+
+#define HOST "Host: a.example\r\n"
+#define UP "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+#define V13 "Sec-WebSocket-Version: 13\r\n"
+#define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
+static void
+a_handshake_is_taken_or_refused_by_the_letter(void)
+{
+	struct spout__ws_handshake h;
+
+	CU_ASSERT_EQUAL(hand(HOST UP V13 KEY, &h), 0);
+	CU_ASSERT_STRING_EQUAL(h.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+	CU_ASSERT_PTR_NULL(h.subprotocol);
+	CU_ASSERT_EQUAL(hand(FIELDS, &h), 0);
+	CU_ASSERT_EQUAL(
+	    hand(HOST "Connection: upgrade\r\nUpgrade: a, WEBSOCKET\r\n" V13 KEY, &h), 0);
+	CU_ASSERT_EQUAL(hand(HOST V13 KEY, &h), 426);
+	CU_ASSERT_EQUAL(hand(HOST "Connection: Upgrade\r\n" V13 KEY, &h), 426);
+	CU_ASSERT_EQUAL(hand(HOST "Upgrade: websocket\r\n" V13 KEY, &h), 426);
+	CU_ASSERT_EQUAL(
+	    hand(HOST "Connection: Upgrade\r\nUpgrade: h2c\r\n" V13 KEY, &h), 426);
+	CU_ASSERT_EQUAL(hand(HOST UP KEY, &h), 426);
+	CU_ASSERT_EQUAL(hand(HOST UP "Sec-WebSocket-Version: 8\r\n" KEY, &h), 426);
+	CU_ASSERT_EQUAL(hand(HOST UP V13 V13 KEY, &h), 426);
+	CU_ASSERT_EQUAL(hand(HOST UP V13, &h), 400);
+	CU_ASSERT_EQUAL(hand(HOST UP V13 KEY KEY, &h), 400);
+	CU_ASSERT_EQUAL(
+	    hand(HOST UP V13 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j\r\n", &h), 400);
+	CU_ASSERT_EQUAL(
+	    hand(HOST UP V13 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=!\r\n", &h), 400);
+	CU_ASSERT_EQUAL(hand(HOST UP V13 KEY "Content-Length: 3\r\n", &h), 400);
+}
+
+static void
+of_the_subprotocols_our_first_is_taken(void)
+{
+	struct spout__ws_handshake h;
+
+	CU_ASSERT_EQUAL(
+	    hand(HOST UP V13 KEY "Sec-WebSocket-Protocol: x, v1.chat\r\n"
+				 "Sec-WebSocket-Protocol: v2.chat\r\n", &h), 0);
+	CU_ASSERT_STRING_EQUAL(h.subprotocol, "v2.chat");
+	CU_ASSERT_EQUAL(
+	    hand(HOST UP V13 KEY "Sec-WebSocket-Protocol: V2.chat\r\n", &h), 0);
+	CU_ASSERT_PTR_NULL(h.subprotocol);
+}
+
+static bool
+allowed(const char *origin, const char *const *origins)
+{
+	struct spout__ws_handshake h;
+
+	CU_ASSERT_EQUAL(hand(FIELDS, &h), 0);
+	return spout__ws_origin_allowed(&head, spout_slice(origin), origins);
+}
+
+static void
+an_origin_is_our_own_host_or_one_of_those_named(void)
+{
+	static const char *const some[] = { "https://b.example", NULL };
+	static const char *const all[] = { "*", NULL };
+
+	CU_ASSERT(allowed("http://a.example", NULL));
+	CU_ASSERT(allowed("https://A.example:443", NULL));
+	CU_ASSERT(!allowed("https://a.example:8443", NULL));
+	CU_ASSERT(!allowed("https://b.example", NULL));
+	CU_ASSERT(!allowed("https://a.example.b.example", NULL));
+	CU_ASSERT(!allowed("https://b.example/a.example", NULL));
+	CU_ASSERT(!allowed("https://a.example@b.example", NULL));
+	CU_ASSERT(!allowed("null", NULL));
+	CU_ASSERT(!allowed("", NULL));
+	CU_ASSERT(!allowed("file://a.example", NULL));
+	CU_ASSERT(allowed("https://b.example", some));
+	CU_ASSERT(!allowed("http://b.example", some));
+	CU_ASSERT(allowed("http://a.example", some));
+	CU_ASSERT(allowed("null", all));
+}
+
+SPOUT_TEST(a_socket_opens_with_what_open_has_sent_behind_the_101)
+{
+	const char *text = ask("/ws?mode=send",
+	    "Sec-WebSocket-Protocol: v1.chat\r\nOrigin: http://a.example\r\n", "", 0);
+
+	CU_ASSERT_EQUAL(strncmp(text, "HTTP/1.1 101 Switching Protocols\r\n", 34), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\r\nUpgrade: websocket\r\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\r\nConnection: Upgrade\r\n"));
+	CU_ASSERT_PTR_NOT_NULL(
+	    strstr(text, "\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\r\nSec-WebSocket-Protocol: v1.chat\r\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\r\nSet-Cookie: a=b"));
+	CU_ASSERT_STRING_EQUAL(spout_websocket_subprotocol(last), "v1.chat");
+	HEARS("text one");
+	HEARS("binary two");
+	CU_ASSERT_STRING_EQUAL(spout_websocket_data(last), "send");
+	say_bytes(0x88, "\x03\xe8", 2);
+	HEARS("close 1000 ");
+	HEARS("end");
+	spout_stream_close(client);
+	await_seen("scope");
+	CU_ASSERT_STRING_EQUAL(seen, "close 1000 scope ");
+}
+
+SPOUT_TEST(open_may_refuse_with_an_ordinary_answer)
+{
+	const char *text = ask("/ws?mode=refuse", "", "", 0);
+
+	CU_ASSERT_EQUAL(strncmp(text, "HTTP/1.1 403 ", 13), 0);
+	CU_ASSERT_PTR_NULL(strstr(text, "Upgrade"));
+	CU_ASSERT_STRING_EQUAL(seen, "");
+	spout_stream_close(client);
+	text = ask("/ws", "Origin: https://evil.example\r\n", "", 0);
+	CU_ASSERT_EQUAL(strncmp(text, "HTTP/1.1 403 ", 13), 0);
+	spout_stream_close(client);
+}
+
+SPOUT_TEST(frames_that_come_with_the_request_are_not_lost)
+{
+	char frame[20];
+	size_t n = put_frame(frame, 0x81, "early", 5);
+
+	ask("/ws", "", frame, n);
+	HEARS("text early");
+	spout_stream_close(client);
+	ask("/ws?mode=wait", "", frame, n);
+	HEARS("text early");
+	spout_stream_close(client);
+	await_seen("close 1006");
+}
+
+SPOUT_TEST(open_may_close)
+{
+	dial("/ws?mode=close");
+	HEARS("close 4000 full");
+	say_bytes(0x88, "\x0f\xa0", 2);
+	HEARS("end");
+	spout_stream_close(client);
+	await_seen("close 4000");
+}
+
+/* --- callbacks -------------------------------------------------------------------- */
+
+SPOUT_TEST(messages_are_taken_one_at_a_time_in_order)
+{
+	char number_text[8];
+
+	dial("/ws");
+	say("nap");
+	say_bytes(0x89, "still here?", 11);
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(number_text, sizeof(number_text), "%u", i);
+		say(number_text);
+	}
+	HEARS("pong still here?"); /* while the callback waits */
+	HEARS("text nap");
+	for (unsigned i = 0; i < 200; i++)
+		CU_ASSERT_EQUAL(atoi(hear() + 5), (int)i);
+	say_bytes(0x82, "\0\xff", 2);
+	CU_ASSERT_EQUAL(memcmp(hear(), "binary \0\xff", 7), 0);
+	say_bytes(0x81, "", 0);
+	HEARS("text ");
+	spout_stream_close(client);
+	await_seen("close 1006");
+}
+
+SPOUT_TEST(pings_and_pongs_can_be_looked_at)
+{
+	dial("/controls");
+	say("nap");
+	say_bytes(0x89, "p1", 2);
+	say_bytes(0x8a, "p2", 2);
+	say_bytes(0x89, "", 0);
+	HEARS("pong p1");
+	HEARS("text nap");
+	HEARS("pong ");
+	CU_ASSERT_STRING_EQUAL(seen, "p1 p2  ");
+	spout_stream_close(client);
+}
+
+SPOUT_TEST(a_callback_that_fails_closes_with_1011)
+{
+	spout_test_log_begin();
+	spout_test_log_expect("WebSocket callback failed: no luck");
+	dial("/ws");
+	say("fail");
+	HEARS("close 1011 ");
+	spout_stream_close(client);
+	await_seen("close 1006");
+	SPOUT_TEST_LOG_END();
+}
+
+SPOUT_TEST(a_callback_may_choose_the_code)
+{
+	spout_test_log_begin();
+	dial("/ws");
+	say("code");
+	HEARS("close 4001 why");
+	say_bytes(0x88, "\x0f\xa1", 2);
+	HEARS("end");
+	spout_stream_close(client);
+	await_seen("close 4001 ");
+	dial("/ws");
+	say("close");
+	say("too late");
+	HEARS("close 4002 bye");
+	say_bytes(0x88, "\x0f\xa2", 2);
+	HEARS("end");
+	spout_stream_close(client);
+	await_seen("close 4002 ");
+	SPOUT_TEST_LOG_END();
+}
+
+SPOUT_TEST(a_lost_connection_cancels_the_callback_and_closes_with_1006)
+{
+	dial("/ws");
+	say("forever");
+	await_seen("waits");
+	spout_stream_close(client);
+	await_seen("close");
+	CU_ASSERT_STRING_EQUAL(seen, "waits close 1006 ");
+}
+
+SPOUT_TEST(an_orderly_close_lets_the_callback_end)
+{
+	dial("/ws");
+	say("nap");
+	say_bytes(0x88, "\x0b\xb8x", 3);
+	HEARS("close 3000 ");
+	HEARS("end");
+	spout_stream_close(client);
+	await_seen("close");
+	CU_ASSERT_STRING_EQUAL(seen, "close 3000 x ");
+}
+
+/* --- faults of the client --------------------------------------------------------- */
+
+/* The code that a socket is failed with for these bytes. */
+static int
+failed_by(const char *bytes, size_t len)
+{
+	const char *text;
+
+	dial("/ws");
+	spout_stream_write(client, bytes, len);
+	text = hear();
+	CU_ASSERT_STRING_EQUAL(hear(), "end");
+	spout_stream_close(client);
+	await_seen("close");
+	CU_ASSERT_EQUAL(atoi(seen + 6), atoi(text + 6));
+	return atoi(text + 6);
+}
+
+#define FAILED_BY(literal) failed_by(literal, sizeof(literal) - 1)
+
+SPOUT_TEST(faults_of_the_client_have_their_codes)
+{
+	char frame[200];
+
+	memset(frame, 'x', sizeof(frame));
+	CU_ASSERT_EQUAL(FAILED_BY("\x81\x01x"), 1002);
+	CU_ASSERT_EQUAL(FAILED_BY("\xf1\x80\0\0\0\0"), 1002);
+	CU_ASSERT_EQUAL(FAILED_BY("\x81\x81\0\0\0\0\xff"), 1007);
+	CU_ASSERT_EQUAL(FAILED_BY("\x88\x82\0\0\0\0\x03\xed"), 1002);
+	memcpy(frame, "\x81\xe5\0\0\0\0", 6);
+	CU_ASSERT_EQUAL(failed_by(frame, 6 + 101), 1009);
+	frame[1] = (char)0xe4;
+	dial("/ws");
+	spout_stream_write(client, frame, 6 + 100);
+	CU_ASSERT_EQUAL(strlen(hear()), 5 + 100);
+	spout_stream_close(client);
+}
+
+/* --- time ------------------------------------------------------------------------- */
+
+SPOUT_TEST(silence_is_answered_by_pings_and_then_by_the_end, .virtual_clock = true)
+{
+	dial("/pings");
+	for (unsigned i = 0; i < 3; i++) {
+		HEARS("ping ");
+		say_bytes(0x8a, "", 0);
+	}
+	HEARS("ping ");
+	HEARS("end");
+	CU_ASSERT_STRING_EQUAL(seen, "close 1006 timed out ");
+	spout_stream_close(client);
+}
+
+SPOUT_TEST(a_client_that_does_not_close_is_cut_off, .virtual_clock = true)
+{
+	dial("/ws");
+	say("close");
+	HEARS("close 4002 bye");
+	HEARS("end");
+	CU_ASSERT_STRING_EQUAL(seen, "close 1006 timed out ");
+	spout_stream_close(client);
+}
+
+/* --- slow clients ----------------------------------------------------------------- */
+
+SPOUT_TEST(a_sender_waits_for_a_slow_client)
+{
+	dial("/waits");
+	say("many");
+	spout_sleep(20);
+	CU_ASSERT_STRING_EQUAL(seen, "");
+	for (unsigned i = 0; i < 400; i++)
+		CU_ASSERT_EQUAL(atoi(hear() + 7), (int)i);
+	await_seen("sent");
+	spout_stream_close(client);
+	await_seen("close 1006");
+}
+
+SPOUT_TEST(the_oldest_messages_of_a_slow_client_are_dropped)
+{
+	int n, before = -1, count = 0;
+
+	dial("/drops");
+	say("many");
+	await_seen("sent");
+	CU_ASSERT(dropped > 0);
+	for (n = 0; n != 399; count++) {
+		n = atoi(hear() + 7);
+		CU_ASSERT(n > before);
+		before = n;
+	}
+	CU_ASSERT_EQUAL((unsigned)count + dropped, 400);
+	spout_stream_close(client);
+	await_seen("close 1006");
+}
+
+SPOUT_TEST(a_slow_client_is_closed)
+{
+	const char *text;
+
+	dial("/closes");
+	say("many");
+	await_seen("refused");
+	do
+		text = hear();
+	while (strncmp(text, "binary", 6) == 0);
+	CU_ASSERT_STRING_EQUAL(text, "close 1008 too slow");
+	say_bytes(0x88, "\x03\xf0", 2);
+	HEARS("end");
+	spout_stream_close(client);
+	await_seen("close 1008");
+}
+
+SPOUT_TEST(an_idle_socket_holds_no_buffer_and_no_stack)
+{
+	struct spout_test_mark before, after;
+
+	dial("/ws");
+	say("one");
+	HEARS("text one");
+	spout_sleep(1);
+	CU_ASSERT_PTR_NULL(last->input);
+	CU_ASSERT_PTR_NULL(last->co);
+	CU_ASSERT_PTR_NULL(last->stream.out.data);
+	CU_ASSERT_PTR_NULL(last->scope);
+	CU_ASSERT(sizeof(*last) < 600);
+	spout_test_mark(&before);
+	say("forever");
+	await_seen("waits");
+	spout_test_mark(&after);
+	CU_ASSERT_EQUAL(after.coroutines, before.coroutines + 1);
+	spout_stream_close(client);
+	await_seen("close 1006");
+}
+
+static const struct unit_test tests[] = {
+	UNIT_TEST(a_handshake_is_taken_or_refused_by_the_letter),
+	UNIT_TEST(of_the_subprotocols_our_first_is_taken),
+	UNIT_TEST(an_origin_is_our_own_host_or_one_of_those_named),
+	UNIT_TEST(a_socket_opens_with_what_open_has_sent_behind_the_101),
+	UNIT_TEST(open_may_refuse_with_an_ordinary_answer),
+	UNIT_TEST(frames_that_come_with_the_request_are_not_lost),
+	UNIT_TEST(open_may_close),
+	UNIT_TEST(messages_are_taken_one_at_a_time_in_order),
+	UNIT_TEST(pings_and_pongs_can_be_looked_at),
+	UNIT_TEST(a_callback_that_fails_closes_with_1011),
+	UNIT_TEST(a_callback_may_choose_the_code),
+	UNIT_TEST(a_lost_connection_cancels_the_callback_and_closes_with_1006),
+	UNIT_TEST(an_orderly_close_lets_the_callback_end),
+	UNIT_TEST(faults_of_the_client_have_their_codes),
+	UNIT_TEST(silence_is_answered_by_pings_and_then_by_the_end),
+	UNIT_TEST(a_client_that_does_not_close_is_cut_off),
+	UNIT_TEST(a_sender_waits_for_a_slow_client),
+	UNIT_TEST(the_oldest_messages_of_a_slow_client_are_dropped),
+	UNIT_TEST(a_slow_client_is_closed),
+	UNIT_TEST(an_idle_socket_holds_no_buffer_and_no_stack),
+	UNIT_END,
+};
+
+int
+main(int argc, char **argv)
+{
+	const struct unit_suite suites[] = { { "websocket", tests }, { NULL, NULL } };
+
+	return unit_run(argc, argv, suites);
+}
