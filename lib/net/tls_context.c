@@ -242,6 +242,31 @@ load_one(const struct spout_tls *tls, const struct spout_tls_certificate *certif
 	return r;
 }
 
+static bool
+digest_certificate(EVP_MD_CTX *md, const X509 *certificate)
+{
+	unsigned char one[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	return X509_digest(certificate, EVP_sha256(), one, &len) == 1 &&
+	    EVP_DigestUpdate(md, one, len) == 1;
+}
+
+/* The authorities themselves, for the file may have others tomorrow. */
+static bool
+digest_trusted(EVP_MD_CTX *md, const SSL_CTX *ctx)
+{
+	STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(SSL_CTX_get_cert_store(ctx));
+	bool good = true;
+
+	for (int i = 0; i < sk_X509_OBJECT_num(all) && good; i++) {
+		const X509 *one = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i));
+
+		good = one == NULL || digest_certificate(md, one); /* NULL: a CRL */
+	}
+	return good;
+}
+
 /*
  * A ticket is good where the certificates and the rules for clients are those that it
  * was made under, and nowhere else: their digest says so.
@@ -251,18 +276,13 @@ digest_rules(const struct spout_tls *tls, const struct spout__tls_loaded *loaded
     unsigned char *ret, unsigned *ret_len)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	const char *ca = tls->options.ca_file != NULL ? tls->options.ca_file : "";
 	bool good = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
 
-	for (unsigned i = 0; i < loaded->n && good; i++) {
-		unsigned char one[EVP_MAX_MD_SIZE];
-		unsigned len = 0;
-
-		good = X509_digest(SSL_CTX_get0_certificate(loaded->ctx[i]), EVP_sha256(),
-			   one, &len) == 1 &&
-		    EVP_DigestUpdate(md, one, len) == 1;
-	}
-	good = good && EVP_DigestUpdate(md, ca, strlen(ca)) == 1 &&
+	for (unsigned i = 0; i < loaded->n && good; i++)
+		good = digest_certificate(md, SSL_CTX_get0_certificate(loaded->ctx[i]));
+	/* How many there were, so that an authority is not taken for one of them. */
+	good = good && EVP_DigestUpdate(md, &loaded->n, sizeof(loaded->n)) == 1 &&
+	    digest_trusted(md, loaded->ctx[0]) &&
 	    EVP_DigestUpdate(md, &tls->options.client_optional, sizeof(bool)) == 1 &&
 	    EVP_DigestFinal_ex(md, ret, ret_len) == 1;
 	EVP_MD_CTX_free(md);

@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/ssl.h>
@@ -296,6 +297,53 @@ tickets_are_good_for_the_same_certificates_only(void)
 	tls_run(co_shared_tickets);
 }
 
+/* What an authority has signed is not let in by a ticket when it is trusted no more. */
+static uint16_t
+serve_trusting(const char *ca_file)
+{
+	struct spout_tls *tls = spout_tls_server_new(.ca_file = ca_file,
+	    .client_optional = true,
+	    .certificates = CERTIFICATES({ tls_file("localhost"), NULL }));
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(tls);
+	spout_defer(spout_tls_free, tls);
+	return tls_serve(tls, tls_echo, NULL);
+}
+
+static void
+copy_file(const char *from, const char *to)
+{
+	char bytes[16384];
+	FILE *file = fopen(from, "r");
+	size_t n = fread(bytes, 1, sizeof(bytes), file);
+
+	fclose(file);
+	file = fopen(to, "w");
+	CU_ASSERT_EQUAL(fwrite(bytes, 1, n, file), n);
+	fclose(file);
+}
+
+static void
+co_other_authorities(void *arg)
+{
+	char *file = spout_strdup(tls_file("changing"));
+	SSL_SESSION *session = come_back(serve_trusting(file), NULL, false);
+
+	(void)arg;
+	SSL_SESSION_free(come_back(serve_trusting(file), session, true));
+	copy_file(tls_file("ca"), file);
+	SSL_SESSION_free(come_back(serve_trusting(file), session, false));
+	SSL_SESSION_free(session);
+}
+
+static void
+tickets_are_good_for_the_same_authorities_only(void)
+{
+	tls_make(
+	    &(struct tls_wish){ .name = "changing", .authority = true, .to_days = 2 });
+	tls_run(co_other_authorities);
+}
+
 /* --- use ------------------------------------------------------------------------- */
 
 static void
@@ -355,6 +403,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(tickets_are_renewed_and_grow_old),
 	UNIT_TEST(keys_go_on_after_a_year_without_clients),
 	UNIT_TEST(tickets_are_good_for_the_same_certificates_only),
+	UNIT_TEST(tickets_are_good_for_the_same_authorities_only),
 	UNIT_TEST(a_context_is_good_for_its_side_only),
 	UNIT_TEST(cancelling_at_each_wait_leaks_nothing),
 	UNIT_END,
