@@ -278,8 +278,9 @@ spout_try_response_read(struct spout_response *response, struct spout_slice *ret
 	spout__buffer_clear(&piece);
 	response->piece = response->body;
 	response->body = piece;
+	/* In the next turn, or a quick reader of a bomb has the loop for himself. */
 	if (self->fetch != NULL && (self->fetch->receive_paused || self->fetch->more))
-		spout__fetch_resume(self->fetch);
+		spout__fetch_resume_next_turn(self->fetch);
 	*ret = spout_slice_of(
 	    response->piece.len > 0 ? spout__buffer_at(&response->piece) : "",
 	    response->piece.len);
@@ -339,7 +340,7 @@ spout_try_fetch_write(struct spout_future *future, const void *data, size_t len)
 	if (spout__buffer_append(&fetch->upload, data, len) < 0)
 		return spout__co_error(-ENOMEM, "spout_fetch_write: out of memory");
 	if (fetch->send_paused)
-		spout__fetch_resume(fetch);
+		spout__fetch_resume_next_turn(fetch);
 	return 0;
 }
 

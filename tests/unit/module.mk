@@ -247,6 +247,12 @@ check_PROGRAMS += tests/unit/test_client_hostile
 tests_unit_test_client_hostile_SOURCES = tests/unit/test_client_hostile.c \
 	tests/unit/tls_help.c tests/unit/tls_help.h $(UPSTREAM)
 tests_unit_test_client_hostile_LDADD = $(UNIT_LIBS) $(CRYPTO_LIBS)
+check_PROGRAMS += tests/unit/test_client_siege
+tests_unit_test_client_siege_SOURCES = tests/unit/test_client_siege.c \
+	tests/unit/tls_help.c tests/unit/tls_help.h \
+	tests/unit/black_hole.c tests/unit/black_hole.h \
+	tests/unit/fake_resolver.c tests/unit/fake_resolver.h $(UPSTREAM)
+tests_unit_test_client_siege_LDADD = $(UNIT_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS)
 check_PROGRAMS += tests/unit/test_client_bodies
 tests_unit_test_client_bodies_SOURCES = tests/unit/test_client_bodies.c $(UPSTREAM)
 tests_unit_test_client_bodies_LDADD = $(UNIT_LIBS) $(CURL_LIBS) -lbrotlienc
