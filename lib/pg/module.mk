@@ -9,6 +9,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/failure.c \
 	%D%/hold.c \
 	%D%/job.c \
+	%D%/migrate.c \
 	%D%/params.c \
 	%D%/pg.h \
 	%D%/pipe.c \

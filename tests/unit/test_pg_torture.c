@@ -11,13 +11,16 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <spout/spout.h>
 
 #include "executor/executor.h"
 
 static unsigned done; /* steps that were taken */
+static char migrations[] = "/tmp/spout-test-torture-XXXXXX";
 
 static int
 two_statements(struct pg_conn *conn, void *arg)
@@ -57,6 +60,7 @@ ask(void *arg)
 	done += spout_try_pg_query("SELECT 1 / 0") == NULL &&
 	    spout_pg_sqlstate()[0] == '2';
 	done += spout_pg_transaction(two_statements, NULL, .retries = 1) == 1;
+	done += spout_pg_migrate(migrations) >= 0;
 }
 
 static void
@@ -77,7 +81,7 @@ ask_in_coroutine(void)
 	    .on_gone = gone, .where = "torture",
 	    .deadline_ms = spout__loop_after_ms(loop, 20000) });
 	CU_ASSERT_EQUAL(spout_loop_run(loop), 0);
-	return done == 8;
+	return done == 9;
 }
 
 static bool
@@ -105,7 +109,18 @@ run_pool(void)
 static void
 the_pool_survives_every_failed_allocation(void)
 {
+	char path[sizeof(migrations) + 20];
+	FILE *file;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(migrations));
+	snprintf(path, sizeof(path), "%s/0001_t.sql", migrations);
+	file = fopen(path, "we");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	fputs("CREATE TABLE t (n int); INSERT INTO t VALUES (1);", file);
+	CU_ASSERT_EQUAL(fclose(file), 0);
 	torture("PostgreSQL", run_pool);
+	CU_ASSERT_EQUAL(remove(path), 0);
+	CU_ASSERT_EQUAL(rmdir(migrations), 0);
 }
 
 static const struct unit_test torture_tests[] = {

@@ -367,6 +367,27 @@ SPOUT_API SPOUT_MUST_CHECK struct spout_rows *spout_pg_exec_with(struct pg_conn 
 /** -errno of the last statement that failed on this job's connection, -EIO at least. */
 SPOUT_API int spout_pg_exec_error(struct pg_conn *conn);
 
+/* --- migrations ------------------------------------------------------------------- */
+
+/**
+ * Run the files of a folder that this database has not seen, in the order of the numbers
+ * that their names begin with: 0001_users.sql, 0002_posts.sql, or by time,
+ * 20261121170000_tags.sql (4 to 18 digits). Each runs once, in a transaction of its own,
+ * and is noted with its SHA-256 in the table spout_migrations. For on_worker_start: any
+ * number of workers and hosts may call it at once, for an advisory lock lets one of them
+ * work while the others wait.
+ *
+ * Returns how many files it ran. Fails, and rolls the file back, with the place in the
+ * reason ("migrations/0002_posts.sql:7: …") when a statement fails; with -EINVAL if a
+ * file that has run was changed or is not there any more, if one comes before another
+ * that has run, if a name that ends in .sql is not of that form, or if a file ended its
+ * transaction; with the -errno of a file that cannot be read (16 MiB at most). What
+ * cannot run in a transaction (CREATE INDEX CONCURRENTLY …) does not belong here.
+ * Suspends.
+ */
+SPOUT_API int spout_pg_migrate(const char *dir);
+SPOUT_API SPOUT_MUST_CHECK int spout_try_pg_migrate(const char *dir);
+
 #ifdef __cplusplus
 }
 #endif
