@@ -4,7 +4,7 @@
 
 #include "demo.h"
 
-#define MAX_UPLOAD_BYTES ((uint64_t)1 << 30)
+#define MAX_UPLOAD_BYTES ((uint64_t)8 << 30)
 #define TABLES_EVERY_MS 500
 
 bool demo_fault_routes, demo_fetch_allow;

@@ -150,6 +150,34 @@ class Routes(harness.ServerTestCase):
         self.assert_status(self.server.get("/echo"), 405)
 
 
+class LargeUpload(harness.ServerTestCase):
+    limit_seconds = 600
+
+    @unittest.skipIf(harness.SLOW > 1, "a sanitizer has memory of its own")
+    def test_a_large_upload_passes_through_little_memory(self):
+        """SPOUT_UPLOAD_BYTES in the environment: how large [256 MiB]."""
+        size = int(os.environ.get("SPOUT_UPLOAD_BYTES", 256 << 20))
+        piece = os.urandom(1 << 20)
+        digest = hashlib.sha256()
+        began = time.monotonic()
+        with self.server.connect(timeout=60) as connection:
+            connection.send(b"POST /upload HTTP/1.1\r\nHost: x\r\n"
+                            b"Content-Length: %d\r\n\r\n" % size)
+            for offset in range(0, size, len(piece)):
+                connection.send(piece[:size - offset])
+                digest.update(piece[:size - offset])
+            answer = connection.read_response()
+        seconds = time.monotonic() - began
+        self.assert_status(answer, 200)
+        self.assertEqual(json.loads(answer.body),
+                         {"size": size, "sha256": digest.hexdigest()})
+        with open("/proc/%d/status" % self.server.workers()[0]) as status:
+            peak = int(re.search(r"VmHWM:\s+(\d+) kB", status.read()).group(1))
+        print("%d MiB in %.1f s, the worker had %.1f MiB at most" % (
+            size >> 20, seconds, peak / 1024))
+        self.assertLess(peak, 64 * 1024)
+
+
 class Fetch(harness.TestCase):
     """Two servers: one asks the other."""
 
