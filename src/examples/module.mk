@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 noinst_PROGRAMS += src/examples/fetch_all src/examples/file_upload src/examples/hello \
-	src/examples/tcp_echo src/examples/users \
+	src/examples/login src/examples/tcp_echo src/examples/users \
 	src/examples/webspider src/examples/whoami
 src_examples_fetch_all_SOURCES = %D%/fetch_all.c
 src_examples_fetch_all_LDADD = lib/libspout.la
@@ -8,6 +8,10 @@ src_examples_file_upload_SOURCES = %D%/file_upload.c
 src_examples_file_upload_LDADD = lib/libspout.la
 src_examples_hello_SOURCES = %D%/hello.c
 src_examples_hello_LDADD = lib/libspout.la
+src_examples_login_SOURCES = %D%/login.c
+src_examples_login_CPPFLAGS = $(AM_CPPFLAGS) -DEXAMPLES_FOLDER='"$(abs_top_srcdir)/%D%"'
+src_examples_login_LDADD = lib/libspout.la
+EXTRA_DIST += %D%/login/page.html
 src_examples_tcp_echo_SOURCES = %D%/tcp_echo.c
 src_examples_tcp_echo_LDADD = lib/libspout.la
 src_examples_users_SOURCES = %D%/users.c

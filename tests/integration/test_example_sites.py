@@ -30,6 +30,11 @@ class CurlTest(harness.TestCase):
         self.assertEqual(int(found.group(1)), status, done.stdout[:2000])
         return head, body
 
+    def token(self, path):
+        _, body = self.curl(path)
+        return re.search(r'name="_xsrf" value="([^"]+)"', body).group(1)
+
+
 
 class FileUpload(CurlTest):
     def setUp(self):
@@ -119,3 +124,69 @@ class FileUpload(CurlTest):
         os.rmdir(self.kept)
         self.write(10)
         self.curl("/disk", "-F", self.field(), status=500)
+
+
+class Login(CurlTest):
+    def setUp(self):
+        super().setUp()
+        self.server = self.start("--processes", "2", program=example("login"),
+                                 env={"SPOUT_COOKIE_SECRET": "a-secret-of-the-tests"})
+
+    def log_in(self, name="ann", password="waterspout", status=303, **form):
+        form = {"_xsrf": self.token("/login"), "name": name, "password": password, **form}
+        args = [word for pair in form.items()
+                for word in ("--data-urlencode", "%s=%s" % pair)]
+        return self.curl("/login", *args, status=status)
+
+    def test_a_user_logs_in_and_out(self):
+        head, _ = self.curl("/", status=302)
+        self.assertIn("Location: /login?next=%2F", head)
+        head, _ = self.log_in(next="/?x=1")
+        self.assertIn("Location: /?x=1", head)
+        self.assertIn("HttpOnly", head)
+        self.assertIn("<h1>Hello, ann</h1>", self.curl("/")[1])
+        self.curl("/logout", "--data-urlencode", "_xsrf=" + self.token("/"), status=303)
+        self.curl("/", status=302)
+
+    def test_a_wrong_password_is_told_so(self):
+        for name, password in (("ann", "wrong"), ("<bob>", "waterspout")):
+            _, body = self.log_in(name, password, status=403)
+            self.assertIn('<p role="alert">Wrong name or password.</p>', body)
+            self.assertIn('value="%s"' % name.replace("<", "&lt;").replace(">", "&gt;"),
+                          body)
+        self.curl("/", status=302)
+
+    def test_a_forged_token_is_refused(self):
+        self.log_in()
+        token = self.token("/")
+        self.curl("/logout", "-d", "", status=403)
+        self.curl("/logout", "-d", "_xsrf=2|0|0|0", status=403)
+        self.curl("/logout", "--data-urlencode", "_xsrf=x" + token, status=403)
+        self.assertIn("Hello, ann", self.curl("/")[1])
+
+    def test_a_forged_cookie_is_nobody(self):
+        self.log_in()
+        with open(self.jar) as file:
+            cookies = file.read()
+        forged = re.sub(r"(login_user\t2\|1:0\|10:\d+\|10:login_user\|\d:)....",
+                        r"\1Ym9i", cookies)
+        self.assertNotEqual(forged, cookies)
+        with open(self.jar, "w") as file:
+            file.write(forged)
+        self.curl("/", status=302)
+
+    def test_nobody_is_sent_to_another_host(self):
+        head, _ = self.log_in(next="//evil.example/")
+        self.assertRegex(head, r"(?m)^Location: /$")
+
+    def test_who_guesses_is_slowed_down(self):
+        """20 at once are let through by each of two workers."""
+        done = command("curl", "--silent", "--output", os.devnull,
+                       "--write-out", "%{http_code}\n", "--cookie-jar", self.jar,
+                       "--cookie", self.jar, "-d", "name=x", "--data-urlencode",
+                       "_xsrf=" + self.token("/login"),
+                       self.server.url + "/login?n=[1-60]")
+        statuses = done.stdout.split()
+        self.assertGreaterEqual(statuses.count("400"), 20)
+        self.assertGreaterEqual(statuses.count("429"), 10)
+        self.assertEqual(len(statuses), 60)
