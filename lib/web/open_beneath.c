@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdatomic.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -62,9 +63,12 @@ spout__open_beneath(int root, const char *path, int flags)
 {
 	struct open_how how = { .flags = (uint64_t)(unsigned)flags | O_CLOEXEC,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
+	static atomic_bool unknown; /* the call, to this kernel */
 	long fd;
 	int i;
 
+	if (atomic_load_explicit(&unknown, memory_order_relaxed))
+		return spout__open_stepwise(root, path, flags);
 	for (i = 0; i < ATTEMPTS; i++) {
 		fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
 		if (fd >= 0)
@@ -73,6 +77,8 @@ spout__open_beneath(int root, const char *path, int flags)
 			break;
 	}
 	/* A kernel before 5.6, or a sandbox that does not know the call. */
+	if (errno == ENOSYS)
+		atomic_store_explicit(&unknown, true, memory_order_relaxed);
 	if (errno == ENOSYS || errno == EPERM)
 		return spout__open_stepwise(root, path, flags);
 	return -errno;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -272,13 +273,19 @@ directories_have_an_index_and_a_slash(void)
 
 /* --- what is not ------------------------------------------------------------------ */
 
+static bool
+knows_openat2(void)
+{
+	return syscall(SYS_openat2, -1, NULL, NULL, 0) >= 0 || errno != ENOSYS;
+}
+
 static void
 nothing_outside_of_the_directory_is_served(void)
 {
 	static const struct {
 		const char *target;
 		int status;
-	} refused[] = { { "/f/outside-link", 403 }, { "/f/up/etc/passwd", 403 },
+	} refused[] = { { "/f/outside-link", 403 },
 		{ "/f/loop", 403 }, { "/f/fifo", 403 }, { "/f/../a.txt", 400 },
 		{ "/f/..", 400 }, { "/f/%2e%2e/a.txt", 400 }, { "/f/..%2fa.txt", 400 },
 		{ "/f/%2E%2E%2Fetc%2Fpasswd", 400 }, { "/f/%252e%252e/a.txt", 404 },
@@ -296,7 +303,9 @@ nothing_outside_of_the_directory_is_served(void)
 	open_up();
 	for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		CU_ASSERT(answers(refused[i].target, refused[i].status));
-	CU_ASSERT(answers("/f/inside-link", 200));
+	/* Without openat2 (an old kernel, valgrind) no link is followed. */
+	CU_ASSERT(answers("/f/inside-link", knows_openat2() ? 200 : 403));
+	CU_ASSERT(answers("/f/up/etc/passwd", knows_openat2() ? 403 : 404));
 	CU_ASSERT(answers("/open/.hidden", 200));
 	CU_ASSERT(answers("/f/bare/x%20y.txt", 200));
 	memset(longest + 3, 'x', 300);
