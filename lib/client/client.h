@@ -111,6 +111,11 @@ void spout__response_reset(struct spout_response *response);
 void spout__response_release(struct spout_response *response);
 /** Take one line of the head. Returns 0, 1 at the end of the head, -ENOMEM, -EPROTO. */
 int spout__response_line(struct spout_response *response, const char *line, size_t len);
+/**
+ * Is there at most one Content-Length, whole and once more the same if it is repeated?
+ * libcurl takes the last one; what is behind the body would be the next answer.
+ */
+bool spout__response_length_ok(const struct spout_response *response);
 
 /* --- a fetch ---------------------------------------- */
 

@@ -185,6 +185,23 @@ spout__response_line(struct spout_response *response, const char *line, size_t l
 	return take_field(response, line, len);
 }
 
+/* RFC 9110 8.6 and RFC 9112 6.3. */
+bool
+spout__response_length_ok(const struct spout_response *response)
+{
+	const char *first = spout_response_header(response, "Content-Length");
+
+	for (size_t i = 0; first != NULL && i < response->n_fields; i++) {
+		const struct spout_field *field = &response->fields[i];
+
+		if (strcasecmp(field->name, "Content-Length") == 0 &&
+		    (strcmp(field->value, first) != 0 || *first == '\0' ||
+			first[strspn(first, "0123456789")] != '\0'))
+			return false;
+	}
+	return true;
+}
+
 /* --- what is asked of it ---------------------------------------- */
 
 int

@@ -70,6 +70,9 @@ on_head(struct spout__fetch *fetch)
 
 	if (!head_is_final(fetch))
 		return 0;
+	if (!spout__response_length_ok(response))
+		return spout__failure_note(fetch, SPOUT_FETCH_BODY, -EPROTO,
+		    "more than one Content-Length, or one that is none");
 	fetch->head_done = true;
 	fetch->follow = spout__url_redirects(fetch);
 	if (fetch->follow)

@@ -71,7 +71,17 @@ listen_on(struct spout_stream *stream, const char *head)
 		spout_stream_write(stream, OK("2", "ok"), strlen(OK("2", "ok")));
 }
 
+#define TWO_LENGTHS(status, first, second) \
+	"HTTP/1.1 " status "\r\nLocation: /ok\r\nContent-Length: " first \
+	"\r\nContent-Length: " second "\r\n\r\nok"
+
 static const struct upstream_route routes[] = {
+	{ .path = "/same-lengths", .answer = TWO_LENGTHS("200 OK", "2", "2") },
+	{ .path = "/two-lengths", .answer = TWO_LENGTHS("200 OK", "1", "2") },
+	{ .path = "/two-lengths-there", .answer = TWO_LENGTHS("302 Go", "2", "1") },
+	{ .path = "/list-of-lengths", .answer = OK("2, 3", "ok") },
+	{ .path = "/length-and-more", .answer = OK("2x", "ok") },
+	{ .path = "/no-length", .answer = OK("", "ok") },
 	{ .path = "/ok", .answer = OK("2", "ok") },
 	{ .path = "/folds", .serve = fold_much },
 	{ .path = "/dribble", .serve = dribble },
@@ -105,6 +115,31 @@ static void
 a_head_takes_no_more_than_a_few_times_its_length(void)
 {
 	SPOUT_TEST_RUN(co_folds, NULL);
+}
+
+static void
+co_lengths_of_answers(void *arg)
+{
+	static const char *const bad[] = { "/two-lengths", "/two-lengths-there",
+		"/list-of-lengths", "/length-and-more", "/no-length" };
+	uint16_t port = upstream_start(routes, NULL);
+	struct spout_response *r = spout_fetch(upstream_url(port, "/same-lengths"));
+
+	(void)arg;
+	CU_ASSERT_TRUE(spout_slice_equal(spout_response_body(r), "ok"));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		CU_ASSERT_PTR_NULL(spout_try_fetch(upstream_url(port, bad[i])));
+		CU_ASSERT_EQUAL(spout_fetch_failure()->error, -EPROTO);
+		/* Nothing of that connection is used again. */
+		r = spout_fetch(upstream_url(port, "/ok"));
+		CU_ASSERT_FALSE(spout_response_timings(r)->reused);
+	}
+}
+
+static void
+an_answer_has_one_length(void)
+{
+	SPOUT_TEST_RUN(co_lengths_of_answers, NULL);
 }
 
 static size_t bytes_read;
@@ -285,6 +320,7 @@ a_tunnel_is_for_whom_the_proxy_let_in(void)
 
 static const struct unit_test tests[] = {
 	UNIT_TEST(a_head_takes_no_more_than_a_few_times_its_length),
+	UNIT_TEST(an_answer_has_one_length),
 	UNIT_TEST(two_readers_of_one_body_do_no_harm),
 	UNIT_TEST(a_burst_in_one_turn_is_bounded_too),
 	UNIT_TEST(a_body_has_the_length_that_was_announced),
