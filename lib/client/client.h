@@ -223,6 +223,8 @@ int spout__request_init(struct spout__fetch *fetch, const char *url,
 int spout__request_headers(struct spout__fetch *fetch);
 /** Is its body made while it is sent? */
 bool spout__request_streams(const struct spout__fetch *fetch);
+/** Has the handshake another name than the URL? */
+bool spout__request_renamed(const struct spout__fetch *fetch);
 /** May it be made twice: RFC 9110 9.2.2? */
 bool spout__request_idempotent(const struct spout__fetch *fetch);
 

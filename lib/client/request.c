@@ -287,6 +287,13 @@ spout__request_streams(const struct spout__fetch *fetch)
 }
 
 bool
+spout__request_renamed(const struct spout__fetch *fetch)
+{
+	return fetch->options.tls_server_name != NULL && !fetch->foreign &&
+	    strcasecmp(fetch->scheme, "https") == 0;
+}
+
+bool
 spout__request_idempotent(const struct spout__fetch *fetch)
 {
 	static const char *const methods[] = { "GET", "HEAD", "OPTIONS", "TRACE", "PUT",
@@ -425,8 +432,7 @@ add_host(struct spout__fetch *fetch)
 	bool six = strchr(fetch->host, ':') != NULL;
 	char *value;
 
-	if (fetch->options.tls_server_name == NULL || fetch->foreign ||
-	    has_field(fetch, "Host"))
+	if (!spout__request_renamed(fetch) || has_field(fetch, "Host"))
 		return 0;
 	value = spout__arena_alloc(
 	    &fetch->arena, strlen(fetch->host) + strlen(fetch->port) + 4);

@@ -315,28 +315,41 @@ rename_host(struct spout__fetch *fetch)
 	return 0;
 }
 
+/* To this host, whatever the URL says. */
 static int
-set_addresses(struct spout__fetch *fetch)
+connect_to(struct spout__fetch *fetch, const char *host, const char *port)
 {
-	const struct spout_fetch_options *o = &fetch->options;
-	const char *host = fetch->peer_host;
+	bool six = strchr(host, ':') != NULL;
 	char *rule = NULL;
-	int r = 0;
+	int r;
 
-	if (o->tls_server_name != NULL && !fetch->foreign) {
-		r = rename_host(fetch);
-		if (host == fetch->host)
-			host = o->tls_server_name;
-	}
-	if (r == 0)
-		r = name_addresses(fetch, host);
-	if (r < 0 || o->connect_to == NULL || fetch->foreign || o->proxy != NULL)
-		return r;
-	if (asprintf(&rule, "::%s", o->connect_to) < 0)
+	if (asprintf(&rule, six ? "::[%s]:%s" : "::%s:%s", host, port) < 0)
 		return -ENOMEM;
 	r = append(&fetch->connect_to, rule);
 	free(rule);
 	return r;
+}
+
+/*
+ * The name for the handshake says nothing about where to connect to: that is told, so
+ * that a kept connection to another host of the same name is not taken, either.
+ */
+static int
+set_addresses(struct spout__fetch *fetch)
+{
+	const struct spout_fetch_options *o = &fetch->options;
+	bool renamed = spout__request_renamed(fetch);
+	int r = renamed ? rename_host(fetch) : 0;
+
+	if (r == 0)
+		r = name_addresses(fetch, fetch->peer_host);
+	if (r < 0)
+		return r;
+	if (o->proxy != NULL)
+		return renamed ? connect_to(fetch, fetch->host, fetch->port) : 0;
+	if (renamed || (o->connect_to != NULL && !fetch->foreign))
+		return connect_to(fetch, fetch->peer_host, fetch->peer_port);
+	return 0;
 }
 
 /* --- begin and end ---------------------------------------- */

@@ -261,6 +261,21 @@ a_body_has_the_length_that_was_announced(void)
 
 static struct spout_tls *far_tls;
 
+static void
+make_certificates(void)
+{
+	static bool made;
+
+	if (made)
+		return;
+	made = true;
+	tls_make(&(struct tls_wish){ .name = "ca", .authority = true, .to_days = 2 });
+	tls_make(&(struct tls_wish){ .name = "far",
+	    .signer = "ca",
+	    .names = "DNS:far.example,IP:127.0.0.2",
+	    .to_days = 2 });
+}
+
 /* A proxy for HTTPS, and the server behind it. */
 static void
 tunnel(struct spout_stream *stream, const char *head)
@@ -312,10 +327,48 @@ co_tunnels(void *arg)
 static void
 a_tunnel_is_for_whom_the_proxy_let_in(void)
 {
-	tls_make(&(struct tls_wish){ .name = "ca", .authority = true, .to_days = 2 });
-	tls_make(&(struct tls_wish){
-	    .name = "far", .signer = "ca", .names = "DNS:far.example", .to_days = 2 });
+	make_certificates();
 	SPOUT_TEST_RUN(co_tunnels, NULL);
+}
+
+static void
+co_names_of_servers(void *arg)
+{
+	static const struct upstream_route proxied[] = {
+		{ .path = "127.0.0.1:9", .serve = tunnel }, { .path = NULL }
+	};
+	const struct spout_tls_certificate own[] = { { tls_file("far"), NULL },
+		{ NULL, NULL } };
+	uint16_t port, proxy;
+	char *ca = spout_strdup(tls_file("ca")), *url;
+
+	(void)arg;
+	far_tls = spout_tls_server_new(.certificates = own);
+	spout_defer(spout_tls_free, far_tls);
+	port = upstream_start(routes, far_tls);
+	url = spout_sprintf("https://127.0.0.1:%u/ok", port);
+	/* Of a numeric name, too: it is no address to connect to. */
+	(void)spout_fetch(url, .ca_file = ca, .tls_server_name = "127.0.0.2");
+	(void)spout_fetch(url, .ca_file = ca, .tls_server_name = "far.example");
+	(void)spout_fetch(url, .ca_file = ca, .tls_server_name = "far.example");
+	CU_ASSERT_EQUAL(upstream_connections, 2);
+	/* Another host of that name, which is not there: nor is the first one asked. */
+	url = spout_sprintf("https://127.0.0.3:%u/ok", port);
+	CU_ASSERT_PTR_NULL(
+	    spout_try_fetch(url, .ca_file = ca, .tls_server_name = "far.example"));
+	ASSERT_FAILED(-ECONNREFUSED, SPOUT_FETCH_CONNECT);
+	proxy = upstream_start(proxied, NULL);
+	(void)spout_fetch("https://127.0.0.1:9/", .ca_file = ca,
+	    .proxy = spout_sprintf("http://me:secret@127.0.0.1:%u", proxy),
+	    .tls_server_name = "far.example");
+	CU_ASSERT_EQUAL(upstream_saw("CONNECT 127.0.0.1:9 "), 1);
+}
+
+static void
+the_name_for_tls_is_not_where_to_go(void)
+{
+	make_certificates();
+	SPOUT_TEST_RUN(co_names_of_servers, NULL);
 }
 
 static const struct unit_test tests[] = {
@@ -324,7 +377,8 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(two_readers_of_one_body_do_no_harm),
 	UNIT_TEST(a_burst_in_one_turn_is_bounded_too),
 	UNIT_TEST(a_body_has_the_length_that_was_announced),
-	UNIT_TEST(a_tunnel_is_for_whom_the_proxy_let_in), UNIT_END
+	UNIT_TEST(a_tunnel_is_for_whom_the_proxy_let_in),
+	UNIT_TEST(the_name_for_tls_is_not_where_to_go), UNIT_END
 };
 
 int
