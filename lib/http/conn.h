@@ -98,6 +98,7 @@ struct spout__http_exchange {
 
 	/* Response. */
 	bool head_sent, chunked, finished, close_after;
+	bool encoded; /* its pieces go through the encoder */
 	int status;
 	char *fields; /* "Name: value\r\n"..., in the scope */
 	size_t fields_len, fields_cap;
@@ -113,6 +114,8 @@ struct spout__http_exchange {
 	struct spout__http_body body;
 	uint64_t body_began_ms;
 	struct spout_slice content_type;
+	const struct spout__http_encoder *encoder; /* NULL: none */
+	void *encoder_arg;
 	struct spout__buffer body_in; /* a buffered body, or a piece of a streamed one */
 	struct spout__buffer out;     /* body not yet handed to the stream */
 	union spout__peer peer;       /* copied: outlives the connection */
@@ -232,7 +235,7 @@ void spout__exchange_continue(struct spout__http_exchange *ex);
 /** Does this response carry a body (not to HEAD, not with 204 …)? */
 bool spout__response_has_body(const struct spout__http_exchange *ex);
 /** Queue the head, if it is still to come, and what is buffered. 0 or -errno. */
-int spout__response_push(struct spout__http_exchange *ex);
+int spout__response_push(struct spout__http_exchange *ex, enum spout__http_piece how);
 /** Has the handler promised a Content-Length that it has not written? */
 bool spout__response_is_short(const struct spout__http_exchange *ex);
 /** Compose what is missing of the response. Returns false when it has to be cut. */

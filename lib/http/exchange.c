@@ -116,6 +116,7 @@ ex_prepare(struct spout__http_exchange *ex, const struct spout__http_head *head)
 		return -ENOMEM;
 	ex->status = 200;
 	ex->promised = -1;
+	ex->encoder = NULL;
 	ex->content_type = ex->server->options.content_type;
 	ex->started_us = spout__loop_now_us(ex->server->loop);
 	ex->body_began_ms = spout_loop_now_ms(ex->server->loop);

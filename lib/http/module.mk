@@ -13,6 +13,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/lex.c %D%/lex.h \
 	%D%/reason.c %D%/reason.h \
 	%D%/response.c \
+	%D%/response_fields.c \
 	%D%/rules.c %D%/rules.h \
 	%D%/send_file.c \
 	%D%/server.c %D%/server.h

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The response side of an exchange: status, fields, body, framing (RFC 9112 6, 7).
+ * The response side of an exchange: status, body, framing (RFC 9112 6, 7).
  *
- * Fields gather as text in the scope, the body in a buffer. A response that ends within
- * SPOUT__RESPONSE_BUFFER bytes gets a Content-Length; a longer or flushed one is sent in
- * chunks, to HTTP/1.0 as it is with the end of the connection as its end.
+ * Fields gather as text in the scope (response_fields.c), the body in a buffer. A
+ * response that ends within SPOUT__RESPONSE_BUFFER bytes gets a Content-Length; a longer
+ * or flushed one is sent in chunks, to HTTP/1.0 as it is with the end of the connection
+ * as its end. An encoder, if there is one, sees the body on its way: whole in the first
+ * case, else piece by piece.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <strings.h>
 
 #include "base/stats.h"
 #include "base/text.h"
-#include "http/chars.h"
 #include "http/conn.h"
 #include "http/reason.h"
 
@@ -32,209 +32,7 @@ spout__response_has_body(const struct spout__http_exchange *ex)
 	return ex->head->method != SPOUT__HTTP_HEAD && !status_has_no_body(ex->status);
 }
 
-/* --- fields ----------------------------------------------------------------------- */
-
-enum field {
-	FIELD_PLAIN,
-	FIELD_OURS, /* Connection, Transfer-Encoding, Date, Server */
-	FIELD_LENGTH,
-	FIELD_TYPE,
-};
-
-static enum field
-field_of_name(struct spout_slice name)
-{
-	switch (name.len) {
-	case 4:
-		return strncasecmp(name.data, "date", 4) == 0 ? FIELD_OURS : FIELD_PLAIN;
-	case 6:
-		return strncasecmp(name.data, "server", 6) == 0
-		    ? FIELD_OURS : FIELD_PLAIN;
-	case 10:
-		return strncasecmp(name.data, "connection", 10) == 0 ? FIELD_OURS :
-		                                                       FIELD_PLAIN;
-	case 12:
-		return strncasecmp(name.data, "content-type", 12) == 0 ? FIELD_TYPE :
-		                                                         FIELD_PLAIN;
-	case 14:
-		return strncasecmp(name.data, "content-length", 14) == 0 ? FIELD_LENGTH :
-		                                                           FIELD_PLAIN;
-	case 17:
-		return strncasecmp(name.data, "transfer-encoding", 17) == 0 ? FIELD_OURS :
-		                                                              FIELD_PLAIN;
-	default:
-		return FIELD_PLAIN;
-	}
-}
-
-static bool
-field_valid(struct spout_slice name, struct spout_slice value)
-{
-	size_t i;
-
-	if (name.len == 0)
-		return false;
-	for (i = 0; i < name.len; i++)
-		if (!spout__http_char_is(name.data[i], SPOUT__CHAR_TOKEN))
-			return false;
-	for (i = 0; i < value.len; i++)
-		if (!spout__http_char_is(value.data[i], SPOUT__CHAR_VALUE))
-			return false;
-	return true;
-}
-
-static int
-set_promise(struct spout__http_exchange *ex, struct spout_slice value)
-{
-	int64_t n = 0;
-	size_t i;
-
-	if (value.len == 0 || value.len > 18)
-		return -EINVAL;
-	for (i = 0; i < value.len; i++) {
-		if (!spout__http_char_is(value.data[i], SPOUT__CHAR_DIGIT))
-			return -EINVAL;
-		n = n * 10 + (value.data[i] - '0');
-	}
-	if ((uint64_t)n < ex->written)
-		return -EINVAL; /* what goes beyond it would be taken for the next
-				 * response */
-	ex->promised = n;
-	return 0;
-}
-
-static char *
-room_for_field(struct spout__http_exchange *ex, size_t need)
-{
-	size_t cap = ex->fields_cap ? ex->fields_cap : 256;
-	char *fields;
-
-	if (need <= ex->fields_cap - ex->fields_len)
-		return ex->fields + ex->fields_len;
-	while (cap - ex->fields_len < need)
-		cap *= 2;
-	fields = spout_alloc_in(spout__http_scope(ex), cap);
-	if (fields == NULL)
-		return NULL;
-	if (ex->fields_len > 0)
-		memcpy(fields, ex->fields, ex->fields_len);
-	ex->fields = fields;
-	ex->fields_cap = cap;
-	return fields + ex->fields_len;
-}
-
-static int
-add_plain(struct spout__http_exchange *ex, struct spout_slice name,
-    struct spout_slice value)
-{
-	size_t need = name.len + value.len + 4;
-	char *to = room_for_field(ex, need);
-
-	if (to == NULL)
-		return -ENOMEM;
-	to = spout__put(to, name.data, name.len);
-	to = SPOUT__PUT(to, ": ");
-	to = spout__put(to, value.data, value.len);
-	SPOUT__PUT(to, "\r\n");
-	ex->fields_len += need;
-	return 0;
-}
-
-static int
-copy_type(struct spout__http_exchange *ex, struct spout_slice value)
-{
-	char *copy = spout_alloc_in(spout__http_scope(ex), value.len + 1);
-
-	if (copy == NULL)
-		return -ENOMEM;
-	memcpy(copy, value.data, value.len);
-	ex->content_type = spout_slice_of(copy, value.len);
-	return 0;
-}
-
-int
-spout__http_add_header(struct spout__http_exchange *ex, struct spout_slice name,
-    struct spout_slice value)
-{
-	if (ex->head_sent)
-		return -EALREADY;
-	if (!field_valid(name, value))
-		return -EINVAL;
-	switch (field_of_name(name)) {
-	case FIELD_OURS:
-		return -EINVAL;
-	case FIELD_LENGTH:
-		return set_promise(ex, value);
-	case FIELD_TYPE:
-		return copy_type(ex, value);
-	case FIELD_PLAIN:
-		break;
-	}
-	return add_plain(ex, name, value);
-}
-
-int
-spout__http_set_content_type(struct spout__http_exchange *ex, struct spout_slice type)
-{
-	if (ex->head_sent)
-		return -EALREADY;
-	ex->content_type = type;
-	return 0;
-}
-
-static void
-remove_fields(struct spout__http_exchange *ex, struct spout_slice name)
-{
-	char *line = ex->fields, *end = ex->fields + ex->fields_len, *next, *colon;
-
-	while (line < end) {
-		next = (char *)memchr(line, '\n', (size_t)(end - line)) + 1;
-		colon = memchr(line, ':', (size_t)(next - line));
-		if (spout__http_same(
-			spout_slice_of(line, (size_t)(colon - line)), name)) {
-			memmove(line, next, (size_t)(end - next));
-			end -= next - line;
-		} else {
-			line = next;
-		}
-	}
-	ex->fields_len = (size_t)(end - ex->fields);
-}
-
-int
-spout__http_set_header(struct spout__http_exchange *ex, struct spout_slice name,
-    struct spout_slice value)
-{
-	if (!ex->head_sent && ex->fields_len > 0)
-		remove_fields(ex, name);
-	return spout__http_add_header(ex, name, value);
-}
-
-int
-spout__http_add_fields(struct spout__http_exchange *ex, const char *lines, size_t len)
-{
-	char *to;
-
-	if (ex->head_sent)
-		return -EALREADY;
-	to = room_for_field(ex, len);
-	if (to == NULL)
-		return -ENOMEM;
-	memcpy(to, lines, len);
-	ex->fields_len += len;
-	return 0;
-}
-
-int
-spout__http_promise(struct spout__http_exchange *ex, uint64_t length)
-{
-	if (ex->head_sent)
-		return -EALREADY;
-	if (length > INT64_MAX || length < ex->written)
-		return -EINVAL;
-	ex->promised = (int64_t)length;
-	return 0;
-}
+/* --- status --------------------------------------------------------------------- */
 
 int
 spout__http_set_status(struct spout__http_exchange *ex, int status)
@@ -257,7 +55,7 @@ spout__http_upgrade(struct spout__http_exchange *ex, struct spout_slice protocol
 		return -EALREADY;
 	if (ex->conn == NULL || ex->server->draining)
 		return -ECANCELED;
-	r = add_plain(ex, spout_slice("Upgrade"), protocol);
+	r = spout__http_add_header(ex, spout_slice("Upgrade"), protocol);
 	if (r < 0)
 		return r;
 	ex->status = 101;
@@ -396,20 +194,17 @@ wait_writable(struct spout__http_exchange *ex)
 	return ex->conn != NULL ? 0 : -EPIPE;
 }
 
-/* Move what is buffered to the stream, as one chunk if the response is chunked. */
-static int
-emit(struct spout__http_exchange *ex)
+/* Put bytes of the body into the stream, as one chunk if the response is chunked. */
+int
+spout__http_emit(struct spout__http_exchange *ex, const char *data, size_t len)
 {
 	static const char hex[] = "0123456789abcdef";
 	struct spout__stream *stream = &ex->conn->stream;
-	size_t len = ex->out.len;
 	char *begin, *to;
 	int shift;
 
-	if (len == 0 || !spout__response_has_body(ex)) {
-		spout__buffer_clear(&ex->out);
+	if (len == 0)
 		return 0;
-	}
 	begin = to = spout__stream_reserve(stream, len + 16);
 	if (begin == NULL)
 		return -errno;
@@ -420,31 +215,53 @@ emit(struct spout__http_exchange *ex)
 			*to++ = hex[len >> shift & 15];
 		to = SPOUT__PUT(to, "\r\n");
 	}
-	to = spout__put(to, spout__buffer_at(&ex->out), len);
+	to = spout__put(to, data, len);
 	if (ex->chunked)
 		to = SPOUT__PUT(to, "\r\n");
 	spout__stream_commit(stream, (size_t)(to - begin));
 	ex->sent_body += len;
-	spout__buffer_clear(&ex->out);
 	return 0;
 }
 
+/* Move what is buffered to the stream. */
+static int
+push_body(struct spout__http_exchange *ex, enum spout__http_piece how)
+{
+	struct spout_slice piece = { "", 0 };
+	int r = 0;
+
+	if (ex->out.len > 0)
+		piece = spout_slice_of(spout__buffer_at(&ex->out), ex->out.len);
+	if (!spout__response_has_body(ex))
+		r = 0;
+	else if (ex->encoded)
+		r = ex->encoder->piece(ex->encoder_arg, ex, piece, how);
+	else
+		r = spout__http_emit(ex, piece.data, piece.len);
+	if (r == 0)
+		spout__buffer_clear(&ex->out);
+	return r;
+}
+
 int
-spout__response_push(struct spout__http_exchange *ex)
+spout__response_push(struct spout__http_exchange *ex, enum spout__http_piece how)
 {
 	int r = 0;
 
 	if (ex->conn == NULL)
 		return -EPIPE;
-	if (!ex->head_sent)
+	if (!ex->head_sent) {
+		if (ex->encoder != NULL && ex->promised < 0)
+			ex->encoded = ex->encoder->begin(ex->encoder_arg, ex);
 		r = send_head(ex, ex->promised, spout_slice_of("", 0));
-	return r < 0 ? r : emit(ex);
+	}
+	return r < 0 ? r : push_body(ex, how);
 }
 
 static int
-stream_out(struct spout__http_exchange *ex)
+stream_out(struct spout__http_exchange *ex, enum spout__http_piece how)
 {
-	int r = spout__response_push(ex);
+	int r = spout__response_push(ex, how);
 
 	return r < 0 ? r : wait_writable(ex);
 }
@@ -470,7 +287,7 @@ spout__http_write(struct spout__http_exchange *ex, const void *data, size_t len)
 		from += n;
 		len -= n;
 		if (len > 0 || (ex->head_sent && ex->out.len == SPOUT__RESPONSE_BUFFER)) {
-			r = stream_out(ex);
+			r = stream_out(ex, SPOUT__PIECE_MORE);
 			if (r < 0)
 				return r;
 		}
@@ -497,7 +314,7 @@ spout__http_flush(struct spout__http_exchange *ex)
 {
 	if (ex->finished)
 		return -EINVAL;
-	return stream_out(ex);
+	return stream_out(ex, SPOUT__PIECE_FLUSH);
 }
 
 /* --- the end ---------------------------------------------------------------------- */
@@ -517,6 +334,10 @@ finish_buffered(struct spout__http_exchange *ex)
 		ex->status = 500;
 		length = 0;
 	}
+	if (ex->encoder != NULL && length == (int64_t)ex->out.len) {
+		ex->encoder->whole(ex->encoder_arg, ex, &ex->out);
+		length = (int64_t)ex->out.len;
+	}
 	if (ex->out.len > 0 && spout__response_has_body(ex))
 		body = spout_slice_of(spout__buffer_at(&ex->out), ex->out.len);
 	return send_head(ex, length, body) == 0;
@@ -534,7 +355,7 @@ spout__response_finish(struct spout__http_exchange *ex, bool failed)
 {
 	if (!ex->head_sent)
 		return finish_buffered(ex);
-	if (failed || emit(ex) < 0)
+	if (failed || push_body(ex, SPOUT__PIECE_LAST) < 0)
 		return false;
 	if (ex->chunked && spout__response_has_body(ex))
 		return spout__stream_write(&ex->conn->stream, "0\r\n\r\n", 5) == 0;
@@ -584,6 +405,26 @@ uint64_t
 spout__http_bytes_sent(const struct spout__http_exchange *ex)
 {
 	return ex->sent_body;
+}
+
+struct spout_slice
+spout__http_content_type(const struct spout__http_exchange *ex)
+{
+	return ex->content_type;
+}
+
+bool
+spout__http_promised(const struct spout__http_exchange *ex)
+{
+	return ex->promised >= 0;
+}
+
+void
+spout__http_set_encoder(struct spout__http_exchange *ex,
+    const struct spout__http_encoder *encoder, void *arg)
+{
+	ex->encoder = encoder;
+	ex->encoder_arg = arg;
 }
 
 void

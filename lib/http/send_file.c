@@ -22,7 +22,7 @@ wait_for_client(struct spout__http_exchange *ex)
 static int
 drain_queue(struct spout__http_exchange *ex)
 {
-	int r = spout__response_push(ex);
+	int r = spout__response_push(ex, SPOUT__PIECE_MORE);
 
 	if (r == 0)
 		spout__stream_expect_file(&ex->conn->stream);

@@ -246,6 +246,42 @@ int spout__http_answer(struct spout__http_exchange *ex, const void *data, size_t
  */
 int spout__http_send_file(
     struct spout__http_exchange *ex, int fd, uint64_t offset, size_t len);
+
+/** What the bytes handed to an encoder are followed by. */
+enum spout__http_piece {
+	SPOUT__PIECE_MORE,
+	SPOUT__PIECE_FLUSH, /* a pause: the client should get all that there is */
+	SPOUT__PIECE_LAST,  /* nothing */
+};
+
+/**
+ * What stands between the body that a handler writes and the one that is sent: entity
+ * tags, compression. None of its functions may wait or leave.
+ */
+struct spout__http_encoder {
+	/* The whole body, before the head: may change status, fields and `body`. */
+	void (*whole)(void *arg, struct spout__http_exchange *ex,
+	    struct spout__buffer *body);
+	/* The head of a body that is sent as it comes goes now: may change fields. True:
+	 * the pieces shall go through piece(). Not called if a length was promised. */
+	bool (*begin)(void *arg, struct spout__http_exchange *ex);
+	/* Bytes, perhaps none; what becomes of them goes to spout__http_emit(). 0 or
+	 * -errno: the response is cut. */
+	int (*piece)(void *arg, struct spout__http_exchange *ex, struct spout_slice piece,
+	    enum spout__http_piece how);
+};
+
+/** Let the body of this response go through an encoder. Borrows both. */
+void spout__http_set_encoder(struct spout__http_exchange *ex,
+    const struct spout__http_encoder *encoder, void *arg);
+/** For piece(): bytes of the body that is sent. Copies. Returns 0 or -ENOMEM. */
+int spout__http_emit(struct spout__http_exchange *ex, const char *data, size_t len);
+/** The value of the first field of that name that was added; data NULL: none. */
+struct spout_slice spout__http_field(const struct spout__http_exchange *ex,
+    struct spout_slice name);
+struct spout_slice spout__http_content_type(const struct spout__http_exchange *ex);
+/** Was a Content-Length promised? */
+bool spout__http_promised(const struct spout__http_exchange *ex);
 /** Append to the body. Buffered to 64 KiB, then chunked (or sent as is to HTTP/1.0) with
  * back-pressure: suspends while the client is slow. Returns 0, -EPIPE, -ENOMEM, -EMSGSIZE
  * (past the Content-Length that was set). */
