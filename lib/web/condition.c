@@ -83,11 +83,11 @@ skip(struct spout_slice *s, size_t n)
 }
 
 /*
- * Is our strong tag among those listed? A weak one (W/) of the list does for the weak
+ * Is our tag among those listed? A weak one (W/), ours or of the list, does for the weak
  * comparison only (RFC 9110 8.8.3.2). A malformed rest of the list is not looked at.
  */
 static bool
-tag_listed(struct spout_slice list, struct spout_slice etag, bool strong)
+tag_listed(struct spout_slice list, const struct spout__validators *v, bool strong)
 {
 	if (list.len == 1 && list.data[0] == '*')
 		return true;
@@ -104,8 +104,8 @@ tag_listed(struct spout_slice list, struct spout_slice etag, bool strong)
 		len = tag_len(list);
 		if (len == 0)
 			return false;
-		if (!(weak && strong) &&
-		    same_bytes(spout_slice_of(list.data, len), etag))
+		if (!((weak || v->weak) && strong) &&
+		    same_bytes(spout_slice_of(list.data, len), v->etag))
 			return true;
 		skip(&list, len);
 	}
@@ -126,7 +126,7 @@ may_begin(const struct spout__conditions *c, const struct spout__validators *v)
 	int64_t since;
 
 	if (c->if_match.data != NULL)
-		return tag_listed(c->if_match, v->etag, true);
+		return tag_listed(c->if_match, v, true);
 	since = date_of(c->if_unmodified_since);
 	return since < 0 || v->modified < 0 || v->modified <= since;
 }
@@ -140,8 +140,8 @@ spout__conditions_judge(
 	if (!may_begin(c, v))
 		return SPOUT__PRECONDITION_FAILED;
 	if (c->if_none_match.data != NULL)
-		return tag_listed(c->if_none_match, v->etag, false) ? SPOUT__NOT_MODIFIED
-								    : SPOUT__SEND;
+		return tag_listed(c->if_none_match, v, false) ? SPOUT__NOT_MODIFIED
+							      : SPOUT__SEND;
 	since = date_of(c->if_modified_since);
 	if (since >= 0 && v->modified >= 0 && v->modified <= since)
 		return SPOUT__NOT_MODIFIED;
@@ -223,7 +223,7 @@ if_range_holds(struct spout_slice value, const struct spout__validators *v)
 	if (value.data == NULL)
 		return true;
 	if (value.len > 0 && (value.data[0] == '"' || value.data[0] == 'W'))
-		return same_bytes(value, v->etag);
+		return !v->weak && same_bytes(value, v->etag);
 	return v->modified >= 0 && date_of(value) == v->modified;
 }
 

@@ -18,8 +18,9 @@ struct spout__conditions {
 
 /** What is known of the representation that would be sent. */
 struct spout__validators {
-	struct spout_slice etag; /* strong, in its quotes */
+	struct spout_slice etag; /* in its quotes, without W/; empty: none */
 	int64_t modified;        /* seconds since 1970; -1: not known */
+	bool weak;               /* the tag is a weak one */
 };
 
 enum spout__verdict {

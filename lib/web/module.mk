@@ -7,11 +7,13 @@ lib_libspout_all_la_SOURCES += \
 	%D%/auth.c \
 	%D%/catalogue.c %D%/catalogue.h \
 	%D%/chain.c \
+	%D%/compress.c %D%/compress.h \
 	%D%/condition.c %D%/condition.h \
 	%D%/cookie.c %D%/cookie.h \
 	%D%/cookie_text.c \
 	%D%/cors.c \
 	%D%/dates.c \
+	%D%/entity.c \
 	%D%/escape.c \
 	%D%/failure.c \
 	%D%/file.c %D%/file.h \
@@ -45,6 +47,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/signed_value.c %D%/signed_value.h \
 	%D%/static.c %D%/static.h \
 	%D%/status.c %D%/status.h \
+	%D%/transform.c %D%/transform.h \
 	%D%/upload.c \
 	%D%/web.c %D%/web.h \
 	%D%/xsrf.c

@@ -68,6 +68,7 @@ struct spout__web {
 	const struct spout__session_store *session_store; /* NULL: no database */
 	struct spout__file_cache *files; /* NULL until the first is asked for */
 	struct spout__static statics;
+	struct spout__compressor *compressor; /* made when first needed */
 	const char *unready;           /* why; NULL: ready */
 	char next_id[SPOUT__REQUEST_ID_MAX + 1]; /* the id of the next request */
 };

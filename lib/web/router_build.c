@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "web/guard.h"
+#include "web/transform.h"
 
 #define ALL_METHODS ((1u << SPOUT__HTTP_N_METHODS) - 1)
 
@@ -335,7 +336,8 @@ make_chain(
 {
 	const struct spout_route *route = endpoint->route;
 	bool guard = b->app != NULL && spout__guard_needed(b->app, route);
-	size_t n = guard + middleware_count(route->middleware), each;
+	bool transform = b->app != NULL && spout__transform_needed(b->app, route);
+	size_t n = transform + guard + middleware_count(route->middleware), each;
 	const struct frame *f;
 	spout_handler_fn *chain;
 
@@ -354,7 +356,9 @@ make_chain(
 		for (each = middleware_count(f->middleware); each > 0;)
 			chain[--n] = f->middleware[--each];
 	if (guard)
-		chain[0] = spout__guard_run;
+		chain[--n] = spout__guard_run;
+	if (transform)
+		chain[--n] = spout__transform_run;
 	return 0;
 }
 
@@ -364,6 +368,7 @@ inherit(struct spout_route *row, const struct spout_route *mount)
 {
 	row->login_required = row->login_required || mount->login_required;
 	row->xsrf_exempt = row->xsrf_exempt || mount->xsrf_exempt;
+	row->no_compress = row->no_compress || mount->no_compress;
 	if (row->rate_limit == NULL)
 		row->rate_limit = mount->rate_limit;
 }

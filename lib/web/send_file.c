@@ -251,8 +251,8 @@ spout__file_answer(struct spout_request *req, struct spout__file *file,
 
 	spout__conditions_find(req->head, &conditions);
 	body = choose(file, &conditions);
-	validators = (struct spout__validators){ { body->etag, body->etag_len },
-		file->modified };
+	validators = (struct spout__validators){
+		.etag = { body->etag, body->etag_len }, .modified = file->modified };
 	add_lines(req, body->fields, body->fields_len);
 	if (cache_control != NULL)
 		spout_set_header(req, "Cache-Control", cache_control);

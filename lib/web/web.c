@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/inflight.h"
+#include "web/compress.h"
 #include "web/guard.h"
 #include "web/page.h"
 #include "web/rate.h"
@@ -249,6 +250,7 @@ spout__web_free(struct spout__web *web)
 	spout__file_cache_free(web->files);
 	spout__routers_free(web);
 	spout__rates_free(web->rates);
+	spout__compressor_free(web->compressor);
 	spout_templates_free(web->templates);
 	free(web);
 }

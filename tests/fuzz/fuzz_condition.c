@@ -86,7 +86,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *input, size_t len)
 {
 	static const uint64_t sizes[] = { 0, 1, 10, 1 << 20, UINT64_MAX };
-	const struct spout__validators v = { { "\"abc\"", 5 }, 784111777 };
+	const struct spout__validators v = { .etag = { "\"abc\"", 5 },
+		.modified = 784111777 };
 	const char *at = (const char *)input, *end = at + len;
 	struct spout__conditions c;
 	struct spout_slice *const lines[] = { &c.if_match, &c.if_none_match,

@@ -180,6 +180,11 @@ check_PROGRAMS += tests/unit/test_static
 tests_unit_test_static_SOURCES = tests/unit/test_static.c $(WEB_CLIENT) $(UNIT_SOURCES)
 tests_unit_test_static_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
 
+check_PROGRAMS += tests/unit/test_transform
+tests_unit_test_transform_SOURCES = tests/unit/test_transform.c $(WEB_CLIENT) \
+	$(UNIT_SOURCES)
+tests_unit_test_transform_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_condition
 tests_unit_test_condition_SOURCES = tests/unit/test_condition.c $(UNIT_SOURCES)
 tests_unit_test_condition_LDADD = $(UNIT_LIBS)

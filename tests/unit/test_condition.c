@@ -13,7 +13,8 @@
 
 #define MODIFIED 784111777 /* Sun, 06 Nov 1994 08:49:37 GMT */
 
-static const struct spout__validators ours = { { "\"abc\"", 5 }, MODIFIED };
+static const struct spout__validators ours = { .etag = { "\"abc\"", 5 },
+	.modified = MODIFIED };
 
 /* --- dates ------------------------------------------------------------------------ */
 

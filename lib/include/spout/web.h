@@ -78,6 +78,7 @@ struct spout_route {
 	uint64_t max_body_bytes;  /* more: 413 [the app's] */
 	bool login_required;      /* for users only (spout/security.h) */
 	const struct spout_rate_limit *rate_limit; /* by the client's address */
+	bool no_compress;         /* never compress, whatever the app says */
 	bool xsrf_exempt;         /* no token needed: for programs, not for browsers */
 	const void *data;         /* spout_route_data(req) */
 	const char *name;         /* for spout_reverse_url() */
@@ -195,6 +196,22 @@ struct spout_app {
 	void (*on_worker_start)(struct spout_app *app);
 	/* In each worker, as a coroutine, when the last request has been answered. */
 	void (*on_worker_stop)(struct spout_app *app);
+
+	/*
+	 * Compress what is worth it: text, JSON, XML, SVG and the like, from 1024 bytes
+	 * on or sent as it comes, by brotli or gzip as the client accepts. Not what has a
+	 * Content-Encoding, a Content-Length or Cache-Control: no-transform set by the
+	 * handler, nor text/event-stream. A page that shows a secret beside what somebody
+	 * else can put there should be left out (.no_compress; BREACH). (Tornado:
+	 * compress_response)
+	 */
+	bool compress;
+	/*
+	 * Give an ETag, by the content, to answers to GET and HEAD with status 200 that
+	 * are not longer than 64 KiB and not flushed, and answer 304 to a client that has
+	 * them. The handler runs in any case: spout_not_modified() spares its work.
+	 */
+	bool etag;
 
 	/* Defaults for routes that say nothing; 0: what the program's options say. */
 	uint64_t request_timeout_ms;
@@ -383,6 +400,31 @@ SPOUT_API int spout_set_header(struct spout_request *req, const char *name,
     const char *value);
 SPOUT_API int spout_add_header(struct spout_request *req, const char *name,
     const char *value);
+/**
+ * Set the ETag to `tag` in quotes: any visible ASCII but quotes; "W/" before it makes a
+ * weak one. Another text ends the handler with 500. 0, or -EINVAL when the head has been
+ * sent. (Tornado: set_etag_header)
+ */
+SPOUT_API int spout_set_etag(struct spout_request *req, const char *tag);
+/**
+ * Does the client have this already, by the ETag that was set and the time it was last
+ * modified (seconds since 1970, sent as Last-Modified; -1: not known)? True: the status
+ * is 304 now, and the handler is done. A condition that does not hold (If-Match,
+ * If-Unmodified-Since; If-None-Match of a method other than GET and HEAD) ends the
+ * handler with 412. RFC 9110 13.2.2. (Tornado: check_etag_header)
+ *
+ *     spout_set_etag(req, page->version);
+ *     if (spout_not_modified(req, page->changed))
+ *             return;
+ */
+SPOUT_API bool spout_not_modified(struct spout_request *req, int64_t last_modified);
+/**
+ * Add a measurement for the developer tools of browsers (Server-Timing): its name, a
+ * token, how long it took, and a description, printable ASCII, or NULL. Anyone can read
+ * it. The rules of spout_add_header().
+ */
+SPOUT_API int spout_server_timing(struct spout_request *req, const char *name,
+    uint64_t duration_us, const char *description);
 /**
  * Append to the body. Copies. Buffered to 64 KiB, beyond that sent in chunks; suspends
  * while the client is slow. The plain forms leave when the client is gone.
