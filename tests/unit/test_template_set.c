@@ -391,7 +391,7 @@ templates_within_templates_have_a_limit(void)
 	    "! a.html:1: blocks and templates are nested too deeply");
 	/* Each takes the next twice: 2^30 in all. */
 	struct spout_templates *set = spout_templates_new(NULL);
-	char name[16], text[64];
+	char name[24], text[80];
 	int i;
 
 	for (i = 0; i < 30; i++) {
