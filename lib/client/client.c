@@ -10,8 +10,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/stats.h"
@@ -100,11 +103,39 @@ spout__client_reap(struct spout__client *client)
 }
 
 static void
+unwatch(struct spout__socket *at)
+{
+	spout_loop_remove_handler(at->handler);
+	at->handler = NULL;
+}
+
+/*
+ * What comes on an idle connection is its end, or an answer that nobody has asked for
+ * and the next request would take for its own. Without a byte to read and with its end
+ * seen libcurl does not use it again; more than a little that comes is a reset.
+ */
+static void
+spoke_unasked(struct spout__socket *at, int fd)
+{
+	char ignored[4096];
+
+	unwatch(at);
+	shutdown(fd, SHUT_RDWR);
+	for (int i = 0; i < 16; i++)
+		if (recv(fd, ignored, sizeof(ignored), MSG_DONTWAIT) <= 0)
+			break;
+}
+
+static void
 on_fd(int fd, unsigned events, void *arg)
 {
 	struct spout__client *client = arg;
 	int what = 0, running;
 
+	if (client->sockets[fd].idle) {
+		spoke_unasked(&client->sockets[fd], fd);
+		return;
+	}
 	if (events & SPOUT_READ)
 		what |= CURL_CSELECT_IN;
 	if (events & SPOUT_WRITE)
@@ -113,36 +144,99 @@ on_fd(int fd, unsigned events, void *arg)
 	spout__client_reap(client);
 }
 
-static int
-watch(struct spout__client *client, curl_socket_t fd, unsigned events,
-    struct spout_fd_handler *handler)
+/* Where the socket is noted, or NULL when there is no memory for that. */
+static struct spout__socket *
+socket_at(struct spout__client *client, curl_socket_t fd)
 {
-	if (handler != NULL)
-		return spout_loop_update_handler(handler, events);
-	handler = spout_loop_add_handler(client->loop, fd, events, on_fd, client);
-	if (handler == NULL)
-		return -errno;
-	curl_multi_assign(client->multi, fd, handler);
-	return 0;
+	struct spout__socket *more;
+	unsigned n = (unsigned)fd + 64;
+
+	if ((unsigned)fd < client->n_sockets)
+		return &client->sockets[fd];
+	more = realloc(client->sockets, n * sizeof(*more));
+	if (more == NULL)
+		return NULL;
+	memset(more + client->n_sockets, 0, (n - client->n_sockets) * sizeof(*more));
+	client->sockets = more;
+	client->n_sockets = n;
+	return &more[fd];
+}
+
+static int
+watch(struct spout__client *client, curl_socket_t fd, unsigned events)
+{
+	struct spout__socket *at = socket_at(client, fd);
+
+	if (at == NULL)
+		return -ENOMEM;
+	at->idle = false;
+	if (at->handler != NULL)
+		return spout_loop_update_handler(at->handler, events);
+	at->handler = spout_loop_add_handler(client->loop, fd, events, on_fd, client);
+	return at->handler != NULL ? 0 : -errno;
+}
+
+/*
+ * Is this the connection that the fetch had? libcurl tells of the others, those to
+ * addresses that were slower, when their descriptors are closed and perhaps in use again;
+ * and of a transfer that is paused.
+ */
+static bool
+is_connection_of(const struct spout__fetch *fetch, curl_socket_t fd)
+{
+	struct sockaddr_storage local = { 0 };
+	socklen_t len = sizeof(local);
+	in_port_t port;
+
+	if (fetch == NULL || fetch->connects == 0 || fetch->receive_paused ||
+	    fetch->send_paused || getsockname(fd, (struct sockaddr *)&local, &len) < 0)
+		return false;
+	port = local.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&local)->sin6_port
+					   : ((struct sockaddr_in *)&local)->sin_port;
+	return ntohs(port) == fetch->local_port;
+}
+
+/* libcurl does not need it now; it may be about to close it. */
+static void
+watch_idle(
+    struct spout__client *client, const struct spout__fetch *fetch, curl_socket_t fd)
+{
+	struct spout__socket *at = socket_at(client, fd);
+
+	if (at == NULL || at->handler == NULL)
+		return;
+	at->idle = is_connection_of(fetch, fd);
+	if (!at->idle || spout_loop_update_handler(at->handler, SPOUT_READ) < 0)
+		unwatch(at);
+}
+
+int
+spout__client_close_socket(void *arg, curl_socket_t fd)
+{
+	struct spout__client *client = arg;
+
+	if ((unsigned)fd < client->n_sockets && client->sockets[fd].handler != NULL)
+		unwatch(&client->sockets[fd]);
+	return close(fd);
 }
 
 static int
 on_socket(CURL *curl, curl_socket_t fd, int what, void *arg, void *socket_arg)
 {
-	struct spout__fetch *fetch;
+	struct spout__fetch *fetch = fetch_of(curl);
 	unsigned events = 0;
 	int r;
 
+	(void)socket_arg;
 	if (what == CURL_POLL_REMOVE) {
-		spout_loop_remove_handler(socket_arg);
+		watch_idle(arg, fetch, fd);
 		return 0;
 	}
 	if (what & CURL_POLL_IN)
 		events |= SPOUT_READ;
 	if (what & CURL_POLL_OUT)
 		events |= SPOUT_WRITE;
-	r = watch(arg, fd, events, socket_arg);
-	fetch = fetch_of(curl);
+	r = watch(arg, fd, events);
 	if (fetch != NULL)
 		spout__transfer_watched(fetch, events);
 	if (fetch != NULL && r < 0) {
@@ -341,6 +435,7 @@ spout__client_free(void *arg)
 	while ((node = spout__list_pop(&client->easies)) != NULL)
 		easy_free(spout__container_of(node, struct spout__easy, link));
 	curl_multi_cleanup(client->multi);
+	free(client->sockets);
 	spout__timer_stop(&client->timer);
 	spout__list_remove(&client->pump.link);
 	spout__list_remove(&client->kick.link);

@@ -46,6 +46,12 @@ struct spout__easy {
 	char *named; /* "host:port" in that cache, or NULL */
 };
 
+/* What the loop watches for libcurl, by descriptor. */
+struct spout__socket {
+	struct spout_fd_handler *handler; /* NULL: not watched */
+	bool idle; /* of a kept connection: nobody has asked for what comes */
+};
+
 struct spout__client {
 	struct spout_loop *loop; /* NULL: synchronous */
 	CURLM *multi;
@@ -55,6 +61,8 @@ struct spout__client {
 	struct spout__list running; /* all others */
 	struct spout__list easies;
 	unsigned unused_easies;
+	struct spout__socket *sockets;
+	unsigned n_sockets;        /* room */
 	struct spout__ready pump;  /* start what is queued */
 	struct spout__ready kick;  /* libcurl's timer has run out */
 	struct spout__timer timer; /* libcurl's */
@@ -71,6 +79,8 @@ void spout__client_free(void *client);
 void spout__client_reap(struct spout__client *client);
 /** So many more, or fewer, of its fetches run and wait. */
 void spout__client_moved(struct spout__client *client, int running, int queued);
+/** Callback of libcurl: close a socket. */
+int spout__client_close_socket(void *client, curl_socket_t fd);
 /** Start what is queued, soon. */
 void spout__client_pump(struct spout__client *client);
 /** A clean handle, or NULL when out of memory; and back, off the multi handle. */
@@ -162,6 +172,7 @@ struct spout__fetch {
 	struct curl_slist *headers, *addresses, *connect_to;
 	bool numeric;      /* libcurl finds the address without a look-up */
 	unsigned connects; /* times that a connection was ready for it */
+	int local_port;    /* of that connection */
 	char error_text[CURL_ERROR_SIZE];
 
 	/* The answer. */

@@ -28,7 +28,7 @@ on_connected(void *arg, char *address, char *local, int port, int local_port)
 	const struct spout_fetch_options *o = &fetch->options;
 
 	(void)local;
-	(void)local_port;
+	fetch->local_port = local_port;
 	if (fetch->connects++ > 0 && !spout__request_idempotent(fetch)) {
 		spout__failure_note(fetch, SPOUT_FETCH_SEND, -ECONNRESET,
 		    "the connection was closed before an answer came");
@@ -144,6 +144,8 @@ set_basics(struct spout__fetch *fetch, CURL *curl)
 	SET(CURLOPT_WRITEDATA, fetch);
 	SET(CURLOPT_PREREQFUNCTION, on_connected);
 	SET(CURLOPT_PREREQDATA, fetch);
+	SET(CURLOPT_CLOSESOCKETFUNCTION, spout__client_close_socket);
+	SET(CURLOPT_CLOSESOCKETDATA, fetch->client);
 	SET(CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
 	SET(CURLOPT_RESOLVER_START_DATA, fetch);
 	SET(CURLOPT_HTTPHEADER, fetch->headers);

@@ -71,6 +71,33 @@ listen_on(struct spout_stream *stream, const char *head)
 		spout_stream_write(stream, OK("2", "ok"), strlen(OK("2", "ok")));
 }
 
+static bool told;
+
+/* Answers, and answers once more without having been asked. */
+static void
+speak_unasked(struct spout_stream *stream, const char *head)
+{
+	(void)head;
+	spout_stream_write(stream, OK("4", "good"), strlen(OK("4", "good")));
+	spout_stream_flush(stream);
+	spout_sleep(5);
+	spout_stream_write(stream, OK("4", "evil"), strlen(OK("4", "evil")));
+	spout_stream_flush(stream);
+	told = true;
+}
+
+/* Answers, and closes the connection a little later. */
+static void
+close_later(struct spout_stream *stream, const char *head)
+{
+	(void)head;
+	spout_stream_write(stream, OK("4", "good"), strlen(OK("4", "good")));
+	spout_stream_flush(stream);
+	spout_sleep(5);
+	spout_stream_close(stream);
+	told = true;
+}
+
 #define TWO_LENGTHS(status, first, second) \
 	"HTTP/1.1 " status "\r\nLocation: /ok\r\nContent-Length: " first \
 	"\r\nContent-Length: " second "\r\n\r\nok"
@@ -83,6 +110,8 @@ static const struct upstream_route routes[] = {
 	{ .path = "/length-and-more", .answer = OK("2x", "ok") },
 	{ .path = "/no-length", .answer = OK("", "ok") },
 	{ .path = "/ok", .answer = OK("2", "ok") },
+	{ .path = "/unasked", .serve = speak_unasked },
+	{ .path = "/later", .serve = close_later },
 	{ .path = "/folds", .serve = fold_much },
 	{ .path = "/dribble", .serve = dribble },
 	{ .path = "/five", .serve = listen_on },
@@ -140,6 +169,36 @@ static void
 an_answer_has_one_length(void)
 {
 	SPOUT_TEST_RUN(co_lengths_of_answers, NULL);
+}
+
+static void
+co_idle(void *arg)
+{
+	static const char *const paths[] = { "/unasked", "/later" };
+	uint16_t port = upstream_start(routes, NULL);
+	struct spout_response *r;
+
+	(void)arg;
+	for (int i = 0; i < 2; i++) {
+		told = false;
+		r = spout_fetch(upstream_url(port, paths[i]));
+		CU_ASSERT_TRUE(spout_slice_equal(spout_response_body(r), "good"));
+		while (!told)
+			spout_sleep(1);
+		spout_sleep(20);
+		/* Not even once more for a request that may be made but once. */
+		r = spout_fetch(upstream_url(port, "/ok"), .method = "POST");
+		CU_ASSERT_TRUE(spout_slice_equal(spout_response_body(r), "ok"));
+		CU_ASSERT_FALSE(spout_response_timings(r)->reused);
+		r = spout_fetch(upstream_url(port, "/ok"));
+		CU_ASSERT_TRUE(spout_response_timings(r)->reused);
+	}
+}
+
+static void
+what_comes_unasked_is_nobodys_answer(void)
+{
+	SPOUT_TEST_RUN(co_idle, NULL);
 }
 
 static size_t bytes_read;
@@ -374,6 +433,7 @@ the_name_for_tls_is_not_where_to_go(void)
 static const struct unit_test tests[] = {
 	UNIT_TEST(a_head_takes_no_more_than_a_few_times_its_length),
 	UNIT_TEST(an_answer_has_one_length),
+	UNIT_TEST(what_comes_unasked_is_nobodys_answer),
 	UNIT_TEST(two_readers_of_one_body_do_no_harm),
 	UNIT_TEST(a_burst_in_one_turn_is_bounded_too),
 	UNIT_TEST(a_body_has_the_length_that_was_announced),
