@@ -107,7 +107,11 @@ spout__ws_set_close(
 		return;
 	ws->close_code = (unsigned short)code;
 	if (len > 0)
-		ws->close_reason = strndup(reason, len);
+		ws->close_reason = malloc(len + 1);
+	if (ws->close_reason == NULL)
+		return; /* without memory there is no reason */
+	memcpy(ws->close_reason, reason, len);
+	ws->close_reason[len] = '\0';
 }
 
 static void

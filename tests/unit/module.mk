@@ -364,6 +364,11 @@ tests_unit_test_web_torture_SOURCES = tests/unit/test_web_torture.c \
 	tests/unit/torture.c tests/unit/torture.h $(UNIT_SOURCES)
 tests_unit_test_web_torture_LDFLAGS = $(TORTURE_WRAP)
 tests_unit_test_web_torture_LDADD = $(UNIT_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS)
+check_PROGRAMS += tests/unit/test_websocket_torture
+tests_unit_test_websocket_torture_SOURCES = tests/unit/test_websocket_torture.c \
+	tests/unit/torture.c tests/unit/torture.h $(UNIT_SOURCES)
+tests_unit_test_websocket_torture_LDFLAGS = $(TORTURE_WRAP)
+tests_unit_test_websocket_torture_LDADD = $(UNIT_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS)
 check_PROGRAMS += tests/unit/test_client_torture
 tests_unit_test_client_torture_SOURCES = tests/unit/test_client_torture.c \
 	tests/unit/torture.c tests/unit/torture.h $(UPSTREAM)

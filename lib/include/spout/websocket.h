@@ -62,6 +62,7 @@ struct spout_websocket_handler {
 	 * Once for each socket whose open() returned, the last callback: what the client
 	 * said, or 1005 if it gave no code, 1006 if the connection was lost; or the code
 	 * that it was closed with for a mistake of its own. Nothing can be sent any more.
+	 * (Without the memory for a coroutine it is left out.)
 	 */
 	void (*close)(struct spout_websocket *ws, int code, const char *reason);
 	/* A ping, which has been answered; a pong. At most 125 bytes. */
