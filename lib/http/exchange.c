@@ -398,6 +398,12 @@ spout__http_duration_us(const struct spout__http_exchange *ex)
 	return ex->duration_us;
 }
 
+uint64_t
+spout__http_max_body(const struct spout__http_exchange *ex)
+{
+	return ex->plan.max_body_bytes;
+}
+
 void *
 spout__http_data(const struct spout__http_exchange *ex)
 {

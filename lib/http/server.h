@@ -183,6 +183,8 @@ struct spout_certificate *spout__http_certificate(const struct spout__http_excha
 /** From the complete head to the end of the handler; 0 before on_finish. The histogram,
  * the counters of requests and of response classes are kept by this layer. */
 uint64_t spout__http_duration_us(const struct spout__http_exchange *ex);
+/** The limit of its body. */
+uint64_t spout__http_max_body(const struct spout__http_exchange *ex);
 /** The whole body of a buffered plan; lives in the scope. */
 struct spout_slice spout__http_body_buffered(const struct spout__http_exchange *ex);
 /**

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "client/decode.h"
 #include "web/accept.h"
 #include "web/guard.h"
 #include "web/page.h"
@@ -53,6 +54,8 @@ write_head(struct spout_request *req, const struct spout__page *page)
 		    req->guarded->retry_after_s);
 		rc = set_text(req, "Retry-After", seconds);
 	}
+	if (rc == 0 && page->status == 415 && req->inflater != NULL)
+		rc = set_text(req, "Accept-Encoding", SPOUT__DECODER_CODINGS);
 	if (rc == 0 && page->status == 503)
 		rc = set_text(req, "Retry-After", SPOUT__RETRY_AFTER);
 	if (rc == 0 && page->status == 405 && req->match.endpoint == NULL) {

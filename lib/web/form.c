@@ -114,11 +114,10 @@ spout__form_args(struct spout_request *req)
 		return req->form;
 	type = spout__http_head_get(req->head, "Content-Type");
 	if (spout__multipart_is(type) && !req->route->stream_body)
-		req->form = parse_multipart(req, spout__http_body_buffered(req->ex));
+		req->form = parse_multipart(req, spout_body(req));
 	else if (spout__media_type_is(type, "application/x-www-form-urlencoded") &&
 	    !req->route->stream_body)
-		req->form = spout__args_of(
-		    req, "form", spout__http_body_buffered(req->ex));
+		req->form = spout__args_of(req, "form", spout_body(req));
 	else
 		req->form = spout__args_of(req, "form", spout_slice(""));
 	return req->form;

@@ -23,6 +23,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/forwarded.c %D%/forwarded.h \
 	%D%/guard.c %D%/guard.h \
 	%D%/health.c \
+	%D%/inflate.c %D%/inflate.h \
 	%D%/json.c \
 	%D%/keyring.c %D%/keyring.h \
 	%D%/locale.c \
@@ -45,6 +46,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/session.c %D%/session.h \
 	%D%/schema.c %D%/schema.h \
 	%D%/signed_value.c %D%/signed_value.h \
+	%D%/sse.c \
 	%D%/static.c %D%/static.h \
 	%D%/status.c %D%/status.h \
 	%D%/transform.c %D%/transform.h \
@@ -59,4 +61,5 @@ spoutinclude_HEADERS += \
 	lib/include/spout/password.h \
 	lib/include/spout/security.h \
 	lib/include/spout/session.h \
+	lib/include/spout/sse.h \
 	lib/include/spout/web.h

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/inflight.h"
+#include "web/inflate.h"
 
 struct spout_request *
 spout__request_new(struct spout__web *web, struct spout__http_exchange *ex,
@@ -217,6 +218,8 @@ spout_body(const struct spout_request *req)
 {
 	if (req->route->stream_body)
 		return spout_slice_of("", 0);
+	if (req->inflater != NULL)
+		return spout__inflated(req->inflater);
 	return spout__http_body_buffered(req->ex);
 }
 
@@ -225,11 +228,13 @@ spout_body_read(struct spout_request *req)
 {
 	struct spout_slice none = spout_slice_of("", 0);
 
+	if (req->route->stream_body && req->inflater != NULL)
+		return spout__inflate_read(req);
 	if (req->route->stream_body)
 		return spout__http_body_read(req->ex);
 	/* A body that is there already is one piece. */
 	if (req->body_read)
 		return none;
 	req->body_read = true;
-	return spout__http_body_buffered(req->ex);
+	return spout_body(req);
 }

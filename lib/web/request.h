@@ -30,6 +30,7 @@ struct spout_request {
 	struct spout__guarded *guarded; /* made when first asked for (web/guard.h) */
 	const spout_handler_fn *chain; /* what spout_next() runs */
 	struct spout__finisher *finishers;
+	struct spout__inflater *inflater; /* of a body that came compressed */
 	bool body_read;                /* a buffered body was handed out as a piece */
 	bool finished;                 /* the handler has ended: no more writing */
 	bool client_gone, cut;         /* for the access log */

@@ -368,6 +368,7 @@ inherit(struct spout_route *row, const struct spout_route *mount)
 {
 	row->login_required = row->login_required || mount->login_required;
 	row->xsrf_exempt = row->xsrf_exempt || mount->xsrf_exempt;
+	row->decompress_body = row->decompress_body || mount->decompress_body;
 	row->no_compress = row->no_compress || mount->no_compress;
 	if (row->rate_limit == NULL)
 		row->rate_limit = mount->rate_limit;

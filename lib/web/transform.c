@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "web/accept.h"
 #include "web/compress.h"
+#include "web/inflate.h"
 
 #define TAG_BYTES 16 /* of the digest of the content */
 
@@ -267,7 +268,8 @@ on_piece(void *arg, struct spout__http_exchange *ex, struct spout_slice piece,
 bool
 spout__transform_needed(const struct spout_app *app, const struct spout_route *route)
 {
-	return app->etag || (app->compress && !route->no_compress);
+	return app->etag || (app->compress && !route->no_compress) ||
+	    app->decompress_body || route->decompress_body;
 }
 
 void
@@ -279,5 +281,7 @@ spout__transform_run(struct spout_request *req)
 
 	t->req = req;
 	spout__http_set_encoder(req->ex, &encoder, t);
+	if (req->web->app->decompress_body || req->route->decompress_body)
+		spout__inflate_begin(req);
 	spout_next(req);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What becomes of a body between the handler and the wire: entity tags and compression.
+ * What becomes of a body between the handler and the wire: request bodies are
+ * decompressed, responses get entity tags and are compressed.
  * It is the outermost middleware of the rows that need it, and of no others.
  */
 #ifndef SPOUT_WEB_TRANSFORM_H

@@ -185,6 +185,14 @@ tests_unit_test_transform_SOURCES = tests/unit/test_transform.c $(WEB_CLIENT) \
 	$(UNIT_SOURCES)
 tests_unit_test_transform_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_inflate
+tests_unit_test_inflate_SOURCES = tests/unit/test_inflate.c $(WEB_CLIENT) $(UNIT_SOURCES)
+tests_unit_test_inflate_LDADD = $(UNIT_LIBS) $(CURL_LIBS)
+
+check_PROGRAMS += tests/unit/test_sse
+tests_unit_test_sse_SOURCES = tests/unit/test_sse.c $(WEB_CLIENT) $(UNIT_SOURCES)
+tests_unit_test_sse_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_condition
 tests_unit_test_condition_SOURCES = tests/unit/test_condition.c $(UNIT_SOURCES)
 tests_unit_test_condition_LDADD = $(UNIT_LIBS)

@@ -16,6 +16,8 @@
 
 #include <jansson.h>
 
+#include <spout/sse.h>
+
 #include <spout/cookie.h>
 #include <spout/security.h>
 #include <spout/session.h>
@@ -71,6 +73,12 @@ stream(struct spout_request *req)
 }
 
 static void
+events(struct spout_request *req)
+{
+	spout_sse_send(spout_sse_open(req), "torture", "an event", "1");
+}
+
+static void
 check(struct spout_app *app)
 {
 	(void)app;
@@ -111,6 +119,7 @@ static const struct spout_route routes[] = {
 	SPOUT_POST("/json", add),
 	SPOUT_GET("/list", list),
 	SPOUT_GET("/stream", stream),
+	SPOUT_GET("/events", events),
 	SPOUT_END,
 };
 
@@ -122,6 +131,7 @@ static struct spout_app app = {
 	.cors = &cors,
 	.sessions = &sessions,
 	.compress = true,
+	.decompress_body = true,
 	.etag = true,
 	.readiness =
 	    (const struct spout_readiness[]){ { "check", check }, { NULL, NULL } },
@@ -139,6 +149,11 @@ static const char conversation[] =
     "GET /list HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n"
     "GET /stream HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n"
     "GET /stream HTTP/1.1\r\nHost: a\r\nIf-None-Match: \"streamed\"\r\n\r\n"
+    "POST /json HTTP/1.1\r\nHost: a\r\nContent-Length: 27\r\n"
+    "Content-Encoding: gzip\r\n\r\n"
+    "\037\213\010\000\000\000\000\000\002\003\253\126\112"
+    "\124\262\062\252\005\000\154\377\066\175\007\000\000\000"
+    "GET /events HTTP/1.1\r\nHost: a\r\n\r\n"
     "GET /nowhere HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\n\r\n"
     "GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n"
     "GET / HTTP/1.1\r\n\r\n";
@@ -146,7 +161,8 @@ static const char conversation[] =
 static const char *const answers[] = { "A B aunix", "7 1 aunix", "{\"got\":{\"a\":1}}",
 	",498,499]", "user none, cookie x y, session 1",
 	"Content-Encoding: gzip\r\nContent-Length", "ETag: W/\"streamed\"",
-	"HTTP/1.1 304 ", "\"message\":\"no such page\"", "\"check\":\"not ready\"",
+	"HTTP/1.1 304 ", "{\"got\":{\"a\":2}}", "data: an event\n\n",
+	"\"message\":\"no such page\"", "\"check\":\"not ready\"",
 	"HTTP/1.1 400 " };
 
 /* --- the client ------------------------------------------------------------------ */

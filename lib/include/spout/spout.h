@@ -22,6 +22,7 @@
 #include <spout/process.h>
 #include <spout/security.h>
 #include <spout/session.h>
+#include <spout/sse.h>
 #include <spout/stream.h>
 #include <spout/tcp.h>
 #include <spout/tls.h>

@@ -78,6 +78,7 @@ struct spout_route {
 	uint64_t max_body_bytes;  /* more: 413 [the app's] */
 	bool login_required;      /* for users only (spout/security.h) */
 	const struct spout_rate_limit *rate_limit; /* by the client's address */
+	bool decompress_body;     /* as if the app said so */
 	bool no_compress;         /* never compress, whatever the app says */
 	bool xsrf_exempt;         /* no token needed: for programs, not for browsers */
 	const void *data;         /* spout_route_data(req) */
@@ -206,6 +207,12 @@ struct spout_app {
 	 * compress_response)
 	 */
 	bool compress;
+	/*
+	 * Decompress request bodies by their Content-Encoding: gzip, deflate, br; another
+	 * answers 415, a malformed one 400. max_body_bytes is the limit of what comes out
+	 * as well as of what is sent. (Tornado: decompress_request)
+	 */
+	bool decompress_body;
 	/*
 	 * Give an ETag, by the content, to answers to GET and HEAD with status 200 that
 	 * are not longer than 64 KiB and not flushed, and answer 304 to a client that has
