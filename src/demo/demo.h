@@ -41,6 +41,9 @@ void session_get(struct spout_request *req);
 void fetch_start(void);
 void fetch_get(struct spout_request *req);
 
+/* events.c */
+void events_get(struct spout_request *req);
+
 /* websocket.c */
 extern const struct spout_websocket_handler websocket_echo;
 

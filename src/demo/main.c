@@ -10,9 +10,12 @@
 bool demo_fault_routes, demo_fetch_allow;
 
 static const struct spout_route routes[] = { SPOUT_GET("/", page_get),
-	SPOUT_GET("/plaintext", plaintext_get), SPOUT_GET("/json", json_get),
+	SPOUT_GET("/plaintext", plaintext_get, .no_compress = true),
+	SPOUT_GET("/json", json_get, .no_compress = true),
+	SPOUT_GET("/events", events_get),
 	/* For programs: no browser's cookie decides here. */
-	SPOUT_POST("/echo", echo_post, .stream_body = true, .xsrf_exempt = true),
+	SPOUT_POST("/echo", echo_post, .stream_body = true, .xsrf_exempt = true,
+	    .decompress_body = true),
 	SPOUT_POST("/upload", upload_post, .stream_body = true, .xsrf_exempt = true,
 	    .max_body_bytes = MAX_UPLOAD_BYTES, .timeout_ms = 600000),
 	SPOUT_GET("/sleep", sleep_get, .timeout_ms = 90000),
@@ -104,6 +107,7 @@ main(int argc, char **argv)
 		.template_programs = demo_templates,
 		.preload = preload,
 		.on_worker_start = on_worker_start,
+		.compress = true,
 		.xsrf_cookies = true,
 		.current_user = login_user,
 		.sessions = &(const struct spout_sessions){ .idle_s = 3600 },

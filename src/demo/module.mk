@@ -5,6 +5,7 @@ src_spout_demo_SOURCES = \
 	%D%/basics.c \
 	%D%/bodies.c \
 	%D%/demo.h \
+	%D%/events.c \
 	%D%/faults.c \
 	%D%/fetch.c \
 	%D%/fortunes.c \

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The routes of spout-demo, with and without a database."""
 import concurrent.futures
+import gzip
 import hashlib
 import html
 import json
 import os
 import re
 import signal
+import subprocess
 import time
 import unittest
 import urllib.parse
@@ -77,6 +79,32 @@ class Routes(harness.ServerTestCase):
     def test_the_page_needs_nothing_from_elsewhere(self):
         text = self.server.get("/").text
         self.assertNotRegex(text, r'(src|href)="https?:')
+
+    def curl(self, target, *args):
+        return subprocess.run(["curl", "-s", *args, self.server.url + target],
+                              stdout=subprocess.PIPE, timeout=60, check=True).stdout
+
+    def test_the_page_is_compressed_for_who_takes_it(self):
+        plain = self.curl("/")
+        head = self.curl("/", "--compressed", "-D", "-", "-o", "/dev/null").lower()
+        self.assertRegex(head, rb"\r\ncontent-encoding: (br|gzip)\r\n")
+        self.assertIn(b"\r\nvary: accept-encoding\r\n", head)
+        for coding in (b"br", b"gzip"):
+            page = self.curl("/", "--compressed", "-H", b"Accept-Encoding: " + coding)
+            self.assertEqual(len(page), len(plain))
+
+    def test_echo_takes_a_compressed_body(self):
+        body = os.urandom(50000) + bytes(100000)
+        answer = self.server.request("POST", "/echo", [("Content-Encoding", "gzip")],
+                                     gzip.compress(body))
+        self.assert_status(answer, 200)
+        self.assertEqual(answer.body, body)
+
+    def test_events_come_one_by_one_and_go_on(self):
+        events = self.curl("/events?n=3&ms=10", "-N", "-H", "Last-Event-ID: 41").decode()
+        self.assertTrue(events.startswith("retry: 2000\n\n"), events)
+        self.assertEqual(re.findall(r"id: (\d+)\nevent: tick\ndata: {\"time\": \d+}\n\n",
+                                    events), ["42", "43", "44"])
 
     def test_echo_keeps_bytes_and_type(self):
         body = bytes(range(256)) * 1000
