@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The web applications of src/examples, used with curl as their users would."""
+import copy
 import hashlib
+import itertools
 import os
 import re
+import urllib.parse
+import xml.etree.ElementTree
 
+import database
 import harness
 from harness import command
 
@@ -33,7 +38,6 @@ class CurlTest(harness.TestCase):
     def token(self, path):
         _, body = self.curl(path)
         return re.search(r'name="_xsrf" value="([^"]+)"', body).group(1)
-
 
 
 class FileUpload(CurlTest):
@@ -190,3 +194,124 @@ class Login(CurlTest):
         self.assertGreaterEqual(statuses.count("400"), 20)
         self.assertGreaterEqual(statuses.count("429"), 10)
         self.assertEqual(len(statuses), 60)
+
+
+class Blog(CurlTest):
+    numbers = itertools.count()
+
+    def setUp(self):
+        super().setUp()
+        shared = database.shared()
+        name = "blog_%d" % next(self.numbers)
+        shared.query("CREATE DATABASE " + name)
+        self.db = copy.copy(shared)
+        self.db.url = re.sub(r"(//[^/]*/)[^?]*", r"\1" + name, shared.url, count=1)
+        self.server = self.blog()
+
+    def blog(self):
+        return self.start("--processes", "2", program=example("blog/blog"),
+                          env={"SPOUT_COOKIE_SECRET": "a-secret-of-the-tests",
+                               "DATABASE_URL": self.db.url})
+
+    def post(self, path, page, status=303, **form):
+        with open(self.jar + ".form", "w") as file:  # too long for a command line
+            file.write(urllib.parse.urlencode({"_xsrf": self.token(page), **form}))
+        head, body = self.curl(path, "--data", "@" + file.name, status=status)
+        found = re.search(r"(?m)^Location: (.*)$", head)
+        return (found.group(1) if found else None), body
+
+    def log_in(self, name="Ann", password="correct horse", status=303):
+        return self.post("/login", "/login", status, name=name, password=password)
+
+    def write(self, title, body, **more):
+        return self.post("/compose", "/compose", title=title, body=body, **more)[0]
+
+    def test_all_workers_migrate_and_again_is_harmless(self):
+        self.assertEqual(self.db.query("SELECT name FROM spout_migrations ORDER BY 1"),
+                         [["0001_authors.sql"], ["0002_entries.sql"]])
+        # The workers may have shared them out between them.
+        found = re.findall(r"blog: (\d) migrations have run", self.server.log())
+        self.assertEqual(sum(map(int, found)), 2)
+        self.server.stop()
+        self.server = self.blog()
+        self.assertNotIn("migrations have run", self.server.log())
+        self.assertIn("Nothing has been written yet.", self.curl("/")[1])
+
+    def test_who_comes_first_is_the_author_and_nobody_else(self):
+        self.assertIn("This blog has no author yet", self.curl("/login")[1])
+        self.log_in(password="short", status=400)
+        self.log_in()
+        self.assertIn("Log out", self.curl("/")[1])
+        self.assertTrue(self.db.value("SELECT password_hash FROM authors")
+                        .startswith("$y$"))
+        self.post("/logout", "/")
+        self.assertNotIn("Log out", self.curl("/")[1])
+        for name, password in (("Ann", "wrong"), ("Bob", "correct horse")):
+            _, body = self.log_in(name, password, status=403)
+            self.assertIn("Wrong name or password.", body)
+        self.log_in()
+        self.assertEqual(self.db.value("SELECT count(*) FROM authors"), "1")
+
+    def test_entries_are_written_listed_edited(self):
+        self.log_in()
+        self.assertEqual(self.write("Hello, World!", "First <b>line</b>\n\nGrüße & more"),
+                         "/entry/hello-world")
+        self.assertEqual(self.write("Hello -- World", "x"), "/entry/hello-world-2")
+        self.assertEqual(self.write("ÄÖÜ", "y"), "/entry/entry")
+        for path in ("/entry/hello-world", "/"):
+            _, body = self.curl(path)
+            self.assertIn("First &lt;b&gt;line&lt;/b&gt;\n\nGrüße &amp; more", body)
+            self.assertIn('href="/compose?slug=hello-world"', body)
+        page = "/compose?slug=hello-world"
+        self.assertIn("First &lt;b&gt;line", self.curl(page)[1])
+        self.post("/compose", page, slug="hello-world", title="Changed", body="new")
+        self.assertIn(">Changed</a></h1>", self.curl("/entry/hello-world")[1])
+        for n in range(4):
+            self.write("More %d" % n, "text")
+        _, body = self.curl("/")
+        self.assertEqual(body.count("<article>"), 5)
+        self.assertLess(body.index("More 3"), body.index("More 2"))
+        _, body = self.curl("/archive")
+        self.assertEqual(body.count("<li>"), 7)
+
+    def test_the_feed_is_atom(self):
+        self.log_in()
+        self.write("Tom & 'Jerry' <1>", "a < b && c\n\n]]>")
+        head, body = self.curl("/feed")
+        self.assertIn("Content-Type: application/atom+xml", head)
+        atom = "{http://www.w3.org/2005/Atom}"
+        feed = xml.etree.ElementTree.fromstring(body)
+        self.assertEqual(feed.tag, atom + "feed")
+        entry = feed.find(atom + "entry")
+        self.assertEqual(entry.find(atom + "title").text, "Tom & 'Jerry' <1>")
+        self.assertEqual(entry.find(atom + "content").text, "a < b && c\n\n]]>")
+        self.assertEqual(entry.find(atom + "link").get("href"),
+                         self.server.url + "/entry/tom-jerry-1")
+        self.assertEqual(entry.find(atom + "author/" + atom + "name").text, "Ann")
+        self.assertRegex(feed.find(atom + "updated").text, r"^20\d\d-\d\d-\d\dT[\d:]+Z$")
+
+    def test_what_others_may_not_do(self):
+        head, _ = self.curl("/compose", status=302)
+        self.assertIn("Location: /login?next=%2Fcompose", head)
+        token = "_xsrf=" + self.token("/login")
+        self.curl("/compose", "--data-urlencode", token, "-d", "title=a", "-d", "body=b",
+                  status=403)
+        self.log_in()
+        self.curl("/compose", "-d", "title=a", "-d", "body=b", status=403)  # no token
+        self.assertEqual(self.db.value("SELECT count(*) FROM entries"), "0")
+
+    def test_limits_of_an_entry(self):
+        self.log_in()
+        self.write("ü" * 200, "ü" * 100000)
+        for title, body in (("ü" * 201, "x"), ("x", "ü" * 100001), ("", "x"), ("x", "")):
+            self.post("/compose", "/compose", 400, title=title, body=body)
+        self.post("/compose", "/compose", 404, title="x", body="x", slug="nothing")
+        self.curl("/entry/nothing", status=404)
+        self.curl("/compose?slug=nothing", status=404)
+
+    def test_the_style_is_served_and_allowed(self):
+        head, _ = self.curl("/static/blog.css")
+        self.assertIn("Content-Type: text/css", head)
+        head, body = self.curl("/")
+        self.assertIn("Content-Security-Policy: default-src 'self'", head)
+        self.assertNotIn("<style", body)
