@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""The example blog in a browser: begin, write, edit, log out."""
+import os
+import re
+
+import database
+import harness
+from webdriver import Browser
+
+PROGRAM = os.path.join(harness.BUILD, "src", "examples", "blog", "blog")
+
+
+class Blog(harness.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.browser = Browser()
+        cls.addClassCleanup(cls.browser.close)
+
+    def setUp(self):
+        super().setUp()
+        shared = database.shared()
+        shared.query("CREATE DATABASE blog")
+        url = re.sub(r"(//[^/]*/)[^?]*", r"\1blog", shared.url, count=1)
+        self.server = self.start("--processes", "2", program=PROGRAM, env={
+            "DATABASE_URL": url, "SPOUT_COOKIE_SECRET": "a-secret-of-the-tests"})
+        self.addCleanup(self.browser.open, "about:blank")  # before the server stops
+        self.browser.open(self.server.url + "/")
+
+    def send(self, path, **fields):
+        """Fill in the form of the page, send it, and wait for the page it leads to."""
+        for name, value in fields.items():
+            self.browser.run("document.querySelector('[name=' + arguments[0] + ']')"
+                             ".value = arguments[1]", name, value)
+        self.browser.click("main button")
+        self.at(path)
+
+    def at(self, path):
+        harness.until(lambda: self.browser.run(
+            "return location.pathname === arguments[0] && "
+            "document.readyState === 'complete'", path), 15)
+
+    def test_an_author_begins_writes_and_edits(self):
+        self.browser.click(".empty a")
+        self.at("/login")
+        self.assertEqual(self.browser.text("h1"), "Begin")
+        self.send("/", name="<Ann>", password="correct horse")
+        self.browser.click(".empty a")
+        self.at("/compose")
+        body = "A < B & C\n\n<script>document.title = 'ran'</script>"
+        self.send("/entry/it-is-tom-s-i", title="It is \"Tom's\" <i>", body=body)
+        self.assertEqual(self.browser.text("h1"), "It is \"Tom's\" <i>")
+        self.assertEqual(self.browser.text(".body"), body)
+        self.assertIn("· <Ann> ·", self.browser.text(".about"))
+        self.assertEqual(self.browser.title(), "It is \"Tom's\" <i> · A blog on Spout")
+        self.browser.click(".about a")
+        self.at("/compose")
+        self.assertEqual(self.browser.run(
+            "return document.querySelector('textarea').value"), body)
+        self.send("/entry/it-is-tom-s-i", body="\n changed")
+        self.assertEqual(self.browser.text(".body").strip(), "changed")
+        self.browser.click("nav button")
+        self.at("/")
+        self.assertEqual(self.browser.run(
+            "return document.querySelector('nav form') === null"), True)
+        # The style was loaded, by the rules of the Content-Security-Policy.
+        self.assertEqual(self.browser.run(
+            "return getComputedStyle(document.querySelector('header')).display"), "flex")
+        self.assertEqual([line for line in self.browser.console()
+                          if "favicon" not in line], [])
