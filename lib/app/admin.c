@@ -100,14 +100,19 @@ workers_write(struct spout__buffer *to, const struct spout__scoreboard *board)
 static int
 metrics_write(struct spout__buffer *to, const struct spout__scoreboard *board)
 {
-	struct spout__metrics_source *sources = calloc(board->n_slots, sizeof(*sources));
+	struct spout__metrics_source *sources =
+	    calloc(board->n_slots + 1, sizeof(*sources));
+	unsigned n = 0;
 	int error;
 
 	if (sources == NULL)
 		return -ENOMEM;
-	for (unsigned k = 0; k < board->n_slots; k++)
-		sources[k] = (struct spout__metrics_source){ k, &board->slots[k].stats };
-	error = spout__metrics_write(to, sources, board->n_slots);
+	for (unsigned k = 0; k <= board->n_slots; k++) {
+		if (k < board->n_slots || atomic_load(&board->slots[k].used) != 0)
+			sources[n++] =
+			    (struct spout__metrics_source){ k, &board->slots[k].stats };
+	}
+	error = spout__metrics_write(to, sources, n);
 	free(sources);
 	return error ? error : workers_write(to, board);
 }
@@ -184,6 +189,21 @@ struct spout__web *
 spout__admin_web(struct spout__admin *admin)
 {
 	return admin->web;
+}
+
+static void
+on_retired(void *arg)
+{
+	(void)arg;
+}
+
+void
+spout__admin_retire(struct spout__admin *admin, uint64_t idle_ms)
+{
+	if (admin == NULL)
+		return;
+	spout__http_server_set_drain_idle(admin->server, idle_ms);
+	spout__http_server_drain(admin->server, on_retired, NULL);
 }
 
 void

@@ -20,6 +20,9 @@ struct spout__admin *spout__admin_new(struct spout_loop *loop,
     const struct spout__worker *worker, int fd, struct spout_tls *tls);
 /** Its web layer, for readiness. */
 struct spout__web *spout__admin_web(struct spout__admin *admin);
+/** Another worker serves the address: accept no more, end the connections, idle ones
+ * after `idle_ms`. NULL is fine. */
+void spout__admin_retire(struct spout__admin *admin, uint64_t idle_ms);
 /** Close its connections, free it. NULL is fine. */
 void spout__admin_free(struct spout__admin *admin);
 

@@ -60,24 +60,15 @@ print_version(void)
 
 /* --- options ---------------------------------------------------------------------- */
 
-static bool
-given(const char *name)
-{
-	int i = spout__options_find(&program.options, name, strlen(name));
-
-	return i >= 0 && program.options.values[i].origin > SPOUT__FROM_DEFAULT;
-}
-
-/* The application's own defaults stand where nobody gave a value. */
+/* What options override in the application's own description. */
 static void
-apply_app_defaults(void)
+apply_options(void)
 {
 	struct spout_app *app = &program.app;
 
-	if (app->request_timeout_ms > 0 && !given("request-timeout"))
-		program.settings.request_timeout_ms = app->request_timeout_ms;
-	if (app->max_body_bytes > 0 && !given("max-body"))
-		program.settings.max_body_bytes = app->max_body_bytes;
+	program.asked.request_timeout_ms = app->request_timeout_ms;
+	program.asked.max_body_bytes = app->max_body_bytes;
+	spout__program_apply_asked(&program, &program.settings, &program.options);
 	if (program.settings.template_path != NULL) {
 		app->template_path = program.settings.template_path;
 		app->template_programs = NULL; /* files come instead */
@@ -102,7 +93,7 @@ read_options(int argc, char **argv)
 		return 0;
 	if (spout__settings_check(&program.settings, o) != 0)
 		return complain(EXIT_USAGE, "%s", o->error);
-	apply_app_defaults();
+	apply_options();
 	return 0;
 }
 
@@ -136,18 +127,6 @@ raise_descriptor_limit(void)
 	}
 }
 
-static void
-configure_log(void)
-{
-	struct spout__log_options log = *spout__log_current();
-
-	log.level = (enum spout_log_level)program.settings.log_level;
-	log.format = (enum spout__log_format)program.settings.log_format;
-	log.fd = STDERR_FILENO;
-	log.process = "supervisor";
-	spout__log_configure(&log);
-}
-
 /* The application's part: what it loads, and whether its routes make sense. */
 static int
 prepare_app(void)
@@ -157,8 +136,8 @@ prepare_app(void)
 
 	if (error < 0)
 		return complain(1, "preload: %s", strerror(-error));
-	if (program.settings.cookie_secret[0] != '\0')
-		program.app.cookie_secret = program.settings.cookie_secret;
+	program.asked.cookie_secret = program.app.cookie_secret;
+	spout__program_apply_secret(&program);
 	if (program.settings.static_path != NULL && *program.settings.static_path)
 		program.app.static_path = program.settings.static_path;
 	if (spout__web_check(&program.app, why) != 0)
@@ -183,14 +162,11 @@ static int
 open_access_log(void)
 {
 	const char *path = program.settings.access_log;
+	int fd = path != NULL ? spout__program_open_access_log(&program) : -1;
 
-	if (path == NULL)
-		return 0;
-	program.access_log_fd = strcmp(path, "-") == 0
-	    ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
-	    : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
-	if (program.access_log_fd < 0)
-		return complain(1, "access log %s: %s", path, strerror(errno));
+	if (path != NULL && fd < 0)
+		return complain(1, "access log %s: %s", path, strerror(-fd));
+	program.access_log_fd = fd;
 	return 0;
 }
 
@@ -256,7 +232,8 @@ open_listeners(struct spout__listeners *listeners)
 	unsigned n = 0;
 
 	/* The default address is for a program that got no other, from systemd either. */
-	if (given("listen") || spout__listeners_inherited() == 0) {
+	if (spout__option_given(&program.options, "listen") ||
+	    spout__listeners_inherited() == 0) {
 		for (; n < s->n_listens; n++)
 			specs[n] = listen_spec(s->listens[n], n, bare[n]);
 	}
@@ -279,6 +256,9 @@ supervise(struct spout__listeners *listeners, struct spout__scoreboard *board)
 		.board = board,
 		.worker_main = spout__worker_main,
 		.arg = &program,
+		.on_reload = spout__program_reload,
+		.on_reload_end = spout__program_reload_end,
+		.on_reopen = spout__program_reopen,
 		.run_as = s->user ? &s->identity : NULL,
 		.pid_file = s->pid_file,
 		.drain_timeout_ms = s->drain_timeout_ms > 0 ? s->drain_timeout_ms : 1,
@@ -331,7 +311,7 @@ obey(void)
 	if (program.settings.help || program.settings.version ||
 	    (program.settings.print_config && !program.settings.check))
 		return 0;
-	configure_log();
+	spout__program_configure_log(&program);
 	status = load_certificates();
 	if (status == 0)
 		status = prepare_app();
@@ -347,6 +327,8 @@ spout_main_with(int argc, char **argv, struct spout_app *app, size_t app_size)
 	int status;
 
 	fill_standard_descriptors();
+	program.argc = argc;
+	program.argv = argv;
 	memcpy(&program.app, app, known);
 	if (program.app.name == NULL)
 		program.app.name = "spout";
@@ -358,6 +340,7 @@ spout_main_with(int argc, char **argv, struct spout_app *app, size_t app_size)
 		status = obey();
 	spout_tls_free(program.tls);
 	program.tls = NULL;
+	spout__program_reload_release();
 	spout__options_release(&program.options);
 	return status;
 }

@@ -14,7 +14,7 @@
 #define SPOUT__METRICS_MAX (4u << 20)
 
 struct spout__metrics_source {
-	unsigned worker;                  /* label worker="…" */
+	unsigned worker; /* label worker="…": its place on the scoreboard */
 	const struct spout__stats *stats; /* borrowed */
 };
 

@@ -10,7 +10,8 @@ lib_libspout_all_la_SOURCES += \
 	%D%/option_value.c \
 	%D%/options.c %D%/options.h \
 	%D%/periodic.c %D%/periodic.h \
-	%D%/program.h \
+	%D%/program.c %D%/program.h \
+	%D%/reload.c \
 	%D%/rows_json.c %D%/rows_json.h \
 	%D%/secret.c %D%/secret.h \
 	%D%/session_store.c %D%/session_store.h \

@@ -13,6 +13,8 @@
 #include "base/stats.h"
 
 #define POLL_MS 5
+#define MOVE_MS 5000  /* what idle clients get to come back and be told to move */
+#define HURRY_MS 300
 
 static void tasks_begin(struct spout__life *life);
 
@@ -180,11 +182,32 @@ on_start_deadline(struct spout__timer *timer)
 	start_aborted(spout__container_of(timer, struct spout__life, deadline));
 }
 
+/* The program stops: load balancers shall see it. */
+static void
+turn_away(struct spout__life *life)
+{
+	spout__web_set_unready(life->web, "stopping");
+	if (life->admin)
+		spout__web_set_unready(spout__admin_web(life->admin), "stopping");
+}
+
+/* Clients move to the new worker with the answer to their next request. */
+static void
+make_way(struct spout__life *life, uint64_t drain_ms)
+{
+	uint64_t ms = drain_ms / 2 < MOVE_MS ? drain_ms / 2 : MOVE_MS;
+
+	spout__http_server_set_drain_idle(life->server, ms);
+	spout__admin_retire(life->admin, ms);
+}
+
 void
 spout__life_drain(struct spout__life *life, uint64_t kill_in_ms)
 {
 	uint64_t drain_ms = life->program->settings.drain_timeout_ms;
 
+	if (life->phase == SPOUT__LIFE_DRAINING && life->retiring)
+		spout__http_server_set_drain_idle(life->server, HURRY_MS);
 	if (life->phase > SPOUT__LIFE_SERVING)
 		return;
 	life->kill_at_ms = spout__loop_after_ms(life->loop, kill_in_ms);
@@ -195,13 +218,21 @@ spout__life_drain(struct spout__life *life, uint64_t kill_in_ms)
 		return;
 	}
 	life->phase = SPOUT__LIFE_DRAINING;
-	spout__web_set_unready(life->web, "stopping");
-	if (life->admin)
-		spout__web_set_unready(spout__admin_web(life->admin), "stopping");
+	if (life->retiring)
+		make_way(life, drain_ms);
+	else
+		turn_away(life);
 	spout__periodic_tasks_stop(life->periodic);
 	deadline_in(life, drain_ms, on_requests_deadline);
 	spout__http_server_drain(life->server, on_drained, life);
 	spout__worker_accepted(life->worker);
+}
+
+void
+spout__life_retire(struct spout__life *life, uint64_t kill_in_ms)
+{
+	life->retiring = true;
+	spout__life_drain(life, kill_in_ms);
 }
 
 void

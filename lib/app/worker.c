@@ -8,6 +8,7 @@
 #include "app/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -77,6 +78,16 @@ on_heartbeat(void *arg)
 		    SPOUT__G_LOOP_LAG_US, spout__loop_take_max_turn_us(life->loop));
 }
 
+/* The access log's descriptor keeps its number: whoever writes next writes there. */
+static void
+take_log(const struct spout__life *life, const struct spout__control_message *message)
+{
+	int fd = life->program->access_log_fd;
+
+	if (fd >= 0 && message->fd >= 0 && dup3(message->fd, fd, O_CLOEXEC) < 0)
+		spout_warning("access log: %s", strerror(errno));
+}
+
 static void
 on_control(int fd, unsigned events, void *arg)
 {
@@ -88,8 +99,14 @@ on_control(int fd, unsigned events, void *arg)
 	while ((got = spout__control_receive(fd, &message)) > 0) {
 		if (message.kind == SPOUT__CONTROL_DRAIN)
 			spout__life_drain(life, message.value);
+		else if (message.kind == SPOUT__CONTROL_RETIRE)
+			spout__life_retire(life, message.value);
 		else if (message.kind == SPOUT__CONTROL_STOP)
 			spout__life_cut(life, message.value);
+		else if (message.kind == SPOUT__CONTROL_LOG)
+			take_log(life, &message);
+		if (message.fd >= 0)
+			close(message.fd);
 	}
 	if (got == -EAGAIN)
 		return;
@@ -215,7 +232,7 @@ open_watches(struct spout__life *life)
 
 /*
  * Of the workers that share a socket, one that is a connection above the mean leaves the
- * next to the others. One that hangs is not waited for.
+ * next to the others. One that hangs or does not accept is not waited for.
  */
 static bool
 has_few_connections(void *ctx)
@@ -223,16 +240,17 @@ has_few_connections(void *ctx)
 	const struct spout__worker *worker = ((struct spout__life *)ctx)->worker;
 	uint64_t now = spout__clock_ms(), own = 0, total = 0, n = 0;
 
-	for (unsigned k = 0; k < worker->n_slots; k++) {
-		const _Atomic uint64_t *gauges = worker->board->slots[k].stats.gauges;
+	for (unsigned k = 0; k <= worker->n_slots; k++) {
+		const struct spout__scoreboard_slot *place = &worker->board->slots[k];
+		const _Atomic uint64_t *gauges = place->stats.gauges;
 		uint64_t beat = atomic_load_explicit(
 		    &gauges[SPOUT__G_HEARTBEAT_MS], memory_order_relaxed);
 		uint64_t open = atomic_load_explicit(
 		    &gauges[SPOUT__G_CONNECTIONS_OPEN], memory_order_relaxed);
 
-		if (k == worker->slot)
+		if (k == worker->place)
 			own = open;
-		else if (beat + ALIVE_MS < now)
+		else if (atomic_load(&place->serving) == 0 || beat + ALIVE_MS < now)
 			continue;
 		total += open;
 		n++;

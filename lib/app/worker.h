@@ -50,6 +50,7 @@ struct spout__life {
 	int status;          /* exit status */
 	bool failed_start;
 	bool drain_when_started;
+	bool retiring; /* a new worker serves in its place */
 };
 
 /** The worker's main function, for the supervisor; its argument is the program. */
@@ -59,6 +60,8 @@ int spout__worker_main(const struct spout__worker *worker);
 
 /** What the supervisor sent: begin to stop, or stop faster. */
 void spout__life_drain(struct spout__life *life, uint64_t kill_in_ms);
+/** The same when a new worker has taken our place: nobody is turned away by it. */
+void spout__life_retire(struct spout__life *life, uint64_t kill_in_ms);
 void spout__life_cut(struct spout__life *life, uint64_t kill_in_ms);
 /** Leave the loop. */
 void spout__life_end(struct spout__life *life);

@@ -14,6 +14,7 @@
 
 /* Connections looked at, longest idle first, when room must be made. */
 #define PRESSURE_LOOKS 16u
+#define DRAIN_TICK_MS 50
 
 void
 spout__http_options_init(struct spout__http_options *options)
@@ -269,16 +270,34 @@ drain_conns(struct spout__list *list, bool close_idle)
 		spout__conn_drain(conn_of_link(node), close_idle);
 }
 
+/* Close this tick's share of the idle connections; the last tick takes all. */
+static void
+drain_idle_share(struct spout__http_server *server)
+{
+	struct spout__list *node, *next;
+	unsigned n = 0;
+
+	spout__list_for_each(node, &server->idle)
+		n++;
+	if (server->drain_ticks > 1)
+		n = n / server->drain_ticks-- + 1;
+	spout__list_for_each_safe(node, next, &server->idle) {
+		if (n-- == 0)
+			break;
+		spout__conn_drain(conn_of_link(node), true);
+	}
+}
+
 static void
 on_drain_timer(struct spout__timer *timer)
 {
 	struct spout__http_server *server =
 	    spout__container_of(timer, struct spout__http_server, drain_timer);
 
-	drain_conns(&server->idle, true);
+	drain_idle_share(server);
 	if (!spout__list_empty(&server->idle))
 		spout__timer_start_at(server->loop, timer,
-		    spout__loop_after_ms(server->loop, 50));
+		    spout__loop_after_ms(server->loop, DRAIN_TICK_MS));
 }
 
 void
@@ -314,6 +333,17 @@ spout__http_server_drain(
 		server->drained = NULL;
 		done(arg);
 	}
+}
+
+void
+spout__http_server_set_drain_idle(struct spout__http_server *server, uint64_t ms)
+{
+	server->options.drain_idle_ms = ms;
+	server->drain_ticks = (unsigned)(ms / 10 / DRAIN_TICK_MS);
+	if (!server->draining)
+		return;
+	spout__timer_stop(&server->drain_timer);
+	spout__server_idle_in_drain(server);
 }
 
 /* --- life ------------------------------------------------------------------------- */

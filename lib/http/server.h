@@ -124,6 +124,11 @@ int spout__http_server_adopt(struct spout__http_server *server, int fd,
 void spout__http_server_drain(struct spout__http_server *server, spout_callback_fn done,
     void *arg);
 /**
+ * Have idle connections closed `ms` from now, in place of drain_idle_ms: those that are
+ * idle then over a tenth of that time, oldest first. Before or during a drain.
+ */
+void spout__http_server_set_drain_idle(struct spout__http_server *server, uint64_t ms);
+/**
  * Cancel what runs, close all connections, free. The delegate and its context are needed
  * until the cancelled handlers have ended, on the loop.
  */

@@ -19,11 +19,14 @@ enum spout__control_kind {
 	SPOUT__CONTROL_DRAIN, /* accept what is queued, answer what runs, exit with 0;
 	                       * value: milliseconds until SIGKILL */
 	SPOUT__CONTROL_STOP,  /* the same at once: cancel what runs; value as above */
+	SPOUT__CONTROL_RETIRE, /* as DRAIN, but a new worker serves the same sockets:
+	                        * readiness stays, clients may move in peace */
+	SPOUT__CONTROL_LOG, /* with a descriptor: the access log goes there from now on */
 };
 
 struct spout__control_message {
 	uint32_t kind; /* enum spout__control_kind; unknown ones are to be ignored */
-	uint32_t reserved;
+	int32_t fd; /* received with it, close-on-exec, yours to close; -1: none */
 	uint64_t value;
 	char text[240]; /* NUL-terminated */
 };
@@ -33,6 +36,8 @@ int spout__control_pair(int ret_fds[2]);
 /** Send; `text` is cut to fit, may be NULL. Returns 0 or -errno (-EAGAIN: queue full). */
 int spout__control_send(
     int fd, enum spout__control_kind kind, uint64_t value, const char *text);
+/** The same with a descriptor, which stays the caller's. */
+int spout__control_send_fd(int fd, enum spout__control_kind kind, int passed);
 /** Receive one. Returns 1, 0 at the end of file, or -errno (-EAGAIN: none now). */
 int spout__control_receive(int fd, struct spout__control_message *ret_message);
 

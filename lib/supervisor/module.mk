@@ -4,6 +4,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/identity.c %D%/identity.h \
 	%D%/listeners.c %D%/listeners.h \
 	%D%/pidfile.c %D%/pidfile.h \
+	%D%/reload.c \
 	%D%/scoreboard.c %D%/scoreboard.h \
 	%D%/slots.c %D%/slots.h \
 	%D%/spawn.c \

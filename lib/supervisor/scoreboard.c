@@ -21,7 +21,7 @@ static size_t
 board_size(unsigned n_slots)
 {
 	return sizeof(struct spout__scoreboard) +
-	    n_slots * sizeof(struct spout__scoreboard_slot);
+	    ((size_t)n_slots + 1) * sizeof(struct spout__scoreboard_slot);
 }
 
 struct spout__scoreboard *
@@ -51,8 +51,6 @@ spout__scoreboard_clear(struct spout__scoreboard_slot *slot)
 	for (i = 0; i < SPOUT__N_GAUGES; i++)
 		atomic_store_explicit(&slot->stats.gauges[i], 0, memory_order_relaxed);
 	memset(slot->requests, 0, sizeof(slot->requests));
-	atomic_store_explicit(&slot->pid, 0, memory_order_relaxed);
-	atomic_store_explicit(&slot->ready_ms, 0, memory_order_relaxed);
 }
 
 void

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scoreboard: memory shared by the supervisor and its workers, one slot per worker.
+ * The scoreboard: memory shared by the supervisor and its workers, one slot per worker
+ * and one more for the process that comes or goes in a reload.
  *
  * No lock. Every word has one writer at a time: the supervisor writes what it knows of a
  * slot (pid, state, restarts), the worker its figures and its requests in flight. After a
  * death the supervisor clears gauges and requests; counters and histograms carry on.
+ *
+ * What the supervisor knows of worker k is always in slots[k]. The figures of its process
+ * are in slots[place], and the place changes with a reload, when two processes of one
+ * worker live at once: the new one takes the place that is free.
  */
 #ifndef SPOUT_SUPERVISOR_SCOREBOARD_H
 #define SPOUT_SUPERVISOR_SCOREBOARD_H
@@ -44,12 +49,14 @@ struct spout__scoreboard_slot {
 	_Atomic uint64_t started_ms; /* monotonic, of this process */
 	_Atomic uint64_t ready_ms;   /* 0: not yet */
 	_Atomic uint64_t deaths[SPOUT__N_DEATHS];
+	_Atomic uint32_t used;    /* figures: some process has had this place */
+	_Atomic uint32_t serving; /* figures: the process at this place accepts */
 	struct spout__stats stats;
 	struct spout__inflight requests[SPOUT__INFLIGHT_MAX];
 } __attribute__((aligned(4096)));
 
 struct spout__scoreboard {
-	unsigned n_slots;
+	unsigned n_slots; /* workers; there is one place more */
 	_Atomic uint32_t serving; /* the first generation is ready */
 	_Atomic uint32_t stopping;
 	_Atomic uint64_t started_ms; /* monotonic, of the supervisor */
@@ -64,7 +71,7 @@ extern const char *const spout__death_texts[SPOUT__N_DEATHS];
 /** Shared memory for `n_slots` workers, before the fork. Owned, or NULL with errno. */
 struct spout__scoreboard *spout__scoreboard_new(unsigned n_slots);
 void spout__scoreboard_free(struct spout__scoreboard *board);
-/** Clear what a dead worker left: gauges and claims. Supervisor. */
+/** Clear the figures that a dead worker left: gauges and claims. Supervisor. */
 void spout__scoreboard_clear(struct spout__scoreboard_slot *slot);
 /** Log the requests that a dead worker had in flight, a few of them. Supervisor. */
 void spout__scoreboard_log_requests(

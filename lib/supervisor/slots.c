@@ -23,6 +23,36 @@ score_of(struct spout__supervisor *sup, const struct spout__slot *slot)
 	return &sup->o.board->slots[slot->index];
 }
 
+static struct spout__scoreboard_slot *
+figures_of(struct spout__supervisor *sup, const struct spout__slot *slot)
+{
+	return &sup->o.board->slots[slot->place];
+}
+
+static bool
+is_spare(const struct spout__supervisor *sup, const struct spout__slot *slot)
+{
+	return slot == spout__spare(sup);
+}
+
+/* What others may know of a slot. Of a reload they see the worker that serves. */
+static void
+publish(struct spout__supervisor *sup, const struct spout__slot *slot)
+{
+	struct spout__scoreboard_slot *score = score_of(sup, slot);
+
+	atomic_store_explicit(&figures_of(sup, slot)->serving,
+	    slot->state == SPOUT__WORKER_RUNNING, memory_order_relaxed);
+	if (is_spare(sup, slot))
+		return;
+	atomic_store_explicit(&score->state, slot->state, memory_order_relaxed);
+	atomic_store_explicit(&score->pid, (uint32_t)slot->pid, memory_order_relaxed);
+	atomic_store_explicit(&score->generation, slot->generation, memory_order_relaxed);
+	atomic_store_explicit(&score->started_ms, slot->started_ms, memory_order_relaxed);
+	atomic_store_explicit(
+	    &score->ready_ms, slot->pid != 0 ? slot->ready_ms : 0, memory_order_relaxed);
+}
+
 /* The only place where a state changes. */
 static void
 set_state(struct spout__supervisor *sup, struct spout__slot *slot,
@@ -32,8 +62,7 @@ set_state(struct spout__supervisor *sup, struct spout__slot *slot,
 	    spout__worker_state_names[slot->state], spout__worker_state_names[state]);
 	slot->state = state;
 	slot->deadline_ms = deadline_ms;
-	atomic_store_explicit(
-	    &score_of(sup, slot)->state, (uint32_t)state, memory_order_relaxed);
+	publish(sup, slot);
 }
 
 static uint64_t
@@ -94,7 +123,7 @@ spout__slot_check_pulse(struct spout__supervisor *sup, struct spout__slot *slot)
 	if (slot->state != SPOUT__WORKER_RUNNING)
 		return;
 	last = atomic_load_explicit(
-	    &score_of(sup, slot)->stats.gauges[SPOUT__G_HEARTBEAT_MS],
+	    &figures_of(sup, slot)->stats.gauges[SPOUT__G_HEARTBEAT_MS],
 	    memory_order_relaxed);
 	if (last < slot->ready_ms)
 		last = slot->ready_ms;
@@ -152,6 +181,46 @@ spout__slot_stop(
 	default:
 		break;
 	}
+}
+
+void
+spout__slot_retire(struct spout__supervisor *sup, struct spout__slot *slot)
+{
+	uint64_t ms = sup->o.drain_timeout_ms + sup->o.kill_grace_ms;
+
+	switch (slot->state) {
+	case SPOUT__WORKER_WAITING:
+		spout__slot_vacate(sup);
+		break;
+	case SPOUT__WORKER_BOOTING:
+	case SPOUT__WORKER_RUNNING:
+		if (slot->control >= 0)
+			spout__control_send(
+			    slot->control, SPOUT__CONTROL_RETIRE, ms, NULL);
+		set_state(sup, slot, SPOUT__WORKER_DRAINING, after(sup, ms));
+		break;
+	default:
+		break;
+	}
+}
+
+void
+spout__slot_vacate(struct spout__supervisor *sup)
+{
+	set_state(sup, spout__spare(sup), SPOUT__WORKER_STOPPED, SPOUT__NEVER);
+}
+
+void
+spout__slot_exchange(struct spout__supervisor *sup)
+{
+	struct spout__slot *spare = spout__spare(sup), *slot = &sup->slots[spare->index];
+	struct spout__slot old = *slot;
+
+	*slot = *spare;
+	slot->proven = true;
+	*spare = old;
+	publish(sup, spare);
+	publish(sup, slot);
 }
 
 /* --- beginning one --------------------------------------------------------------- */
@@ -224,29 +293,41 @@ replace(struct spout__supervisor *sup, struct spout__slot *slot, const char *why
 	set_state(sup, slot, SPOUT__WORKER_WAITING, after(sup, delay));
 }
 
+/* The process of a slot is gone, or there is none: what now? */
+static void
+without_process(
+    struct spout__supervisor *sup, struct spout__slot *slot, bool clean, const char *why)
+{
+	if (is_spare(sup, slot))
+		spout__reload_gone(sup, clean, why);
+	else if (clean)
+		set_state(sup, slot, SPOUT__WORKER_STOPPED, SPOUT__NEVER);
+	else
+		replace(sup, slot, why);
+}
+
 void
 spout__slot_start(struct spout__supervisor *sup, struct spout__slot *slot)
 {
-	struct spout__scoreboard_slot *score = score_of(sup, slot);
 	int rc;
 
 	slot->ready_ms = 0;
+	slot->started_ms = sup->now_ms;
+	slot->epoch = sup->epoch;
 	slot->accepted = false;
 	slot->cause_known = false;
 	slot->last_words[0] = '\0';
 	slot->generation++;
-	atomic_store_explicit(&score->generation, slot->generation, memory_order_relaxed);
-	atomic_store_explicit(&score->started_ms, sup->now_ms, memory_order_relaxed);
+	atomic_store_explicit(&figures_of(sup, slot)->used, 1, memory_order_relaxed);
 	rc = spout__spawn(sup, slot);
 	if (rc < 0) {
 		char why[128];
 
 		snprintf(why, sizeof(why), "could not be forked: %s", strerror(-rc));
 		spout_error_log("worker %u %s", slot->index, why);
-		replace(sup, slot, why);
+		without_process(sup, slot, false, why);
 		return;
 	}
-	atomic_store_explicit(&score->pid, (uint32_t)slot->pid, memory_order_relaxed);
 	set_state(sup, slot, SPOUT__WORKER_BOOTING, after(sup, sup->o.boot_timeout_ms));
 }
 
@@ -257,10 +338,13 @@ became_ready(struct spout__supervisor *sup, struct spout__slot *slot)
 {
 	slot->ready_ms = sup->now_ms;
 	slot->proven = true;
-	atomic_store_explicit(
-	    &score_of(sup, slot)->ready_ms, sup->now_ms, memory_order_relaxed);
-	if (slot->state == SPOUT__WORKER_BOOTING)
+	if (slot->state == SPOUT__WORKER_BOOTING) {
 		set_state(sup, slot, SPOUT__WORKER_RUNNING, SPOUT__NEVER);
+		if (is_spare(sup, slot))
+			spout__reload_ready(sup);
+	} else {
+		publish(sup, slot);
+	}
 }
 
 static void
@@ -281,6 +365,8 @@ spout__slot_read(struct spout__supervisor *sup, struct spout__slot *slot)
 		rc = spout__control_receive(slot->control, &m);
 		if (rc <= 0)
 			break;
+		if (m.fd >= 0)
+			close(m.fd); /* no message of theirs has one */
 		if (m.kind == SPOUT__CONTROL_READY && slot->ready_ms == 0)
 			became_ready(sup, slot);
 		else if (m.kind == SPOUT__CONTROL_ACCEPTED)
@@ -322,7 +408,7 @@ describe(const struct spout__slot *slot, enum spout__death cause, int status, ch
 void
 spout__slot_reaped(struct spout__supervisor *sup, struct spout__slot *slot, int status)
 {
-	struct spout__scoreboard_slot *score = score_of(sup, slot);
+	struct spout__scoreboard_slot *figures = figures_of(sup, slot);
 	bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
 	    slot->state == SPOUT__WORKER_DRAINING;
 	int pid = (int)slot->pid;
@@ -336,12 +422,10 @@ spout__slot_reaped(struct spout__supervisor *sup, struct spout__slot *slot, int 
 	describe(slot, cause, status, why, sizeof(why));
 	if (!clean) {
 		spout_error_log("worker %u (pid %d) %s", slot->index, pid, why);
-		spout__scoreboard_log_requests(score, slot->index, sup->now_ms);
-		spout__relaxed_add(&score->deaths[cause], 1);
+		spout__scoreboard_log_requests(figures, slot->index, sup->now_ms);
+		spout__relaxed_add(&score_of(sup, slot)->deaths[cause], 1);
 	}
-	spout__scoreboard_clear(score);
-	if (clean)
-		set_state(sup, slot, SPOUT__WORKER_STOPPED, SPOUT__NEVER);
-	else
-		replace(sup, slot, why);
+	spout__scoreboard_clear(figures);
+	publish(sup, slot);
+	without_process(sup, slot, clean, why);
 }

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Inside of the supervisor: the state of one worker slot, and what moves it. */
+/*
+ * Inside of the supervisor: the state of one worker slot, and what moves it. One slot
+ * more, the spare, holds the second process of a worker during a reload: first the new
+ * one that boots, then, exchanged, the old one that drains.
+ */
 #ifndef SPOUT_SUPERVISOR_SLOTS_H
 #define SPOUT_SUPERVISOR_SLOTS_H
 
@@ -12,13 +16,16 @@
 enum spout__phase { SPOUT__PHASE_STARTING, SPOUT__PHASE_SERVING, SPOUT__PHASE_STOPPING };
 
 struct spout__slot {
-	unsigned index;
+	unsigned index; /* of the worker */
+	unsigned place; /* of its process's figures on the scoreboard */
 	enum spout__worker_state state;
 	pid_t pid;            /* 0: no process */
 	int control;          /* -1: none */
 	uint64_t deadline_ms; /* of this state, or SPOUT__NEVER */
 	uint64_t ready_ms;    /* of this process; 0: not yet */
 	uint64_t generation;
+	uint64_t started_ms;
+	uint64_t epoch; /* of the configuration that its process was born with */
 	bool proven;      /* some process of this slot has been ready */
 	bool accepted;    /* it has said ACCEPTED */
 	bool relieved;    /* it died while stopping: another answers its queue */
@@ -30,7 +37,7 @@ struct spout__slot {
 
 struct spout__supervisor {
 	struct spout__supervisor_options o;
-	struct spout__slot *slots;
+	struct spout__slot *slots; /* one per worker, then the spare */
 	uint64_t *deaths; /* ring of the times of the last restart_budget short lives */
 	uint64_t n_deaths;
 	enum spout__phase phase;
@@ -41,6 +48,10 @@ struct spout__supervisor {
 	pid_t pid;
 	int status;
 	bool shut; /* the listeners are closed */
+	uint64_t epoch; /* counts the reloads */
+	bool reload_wanted, reloading;
+	bool renewed;   /* this reload has brought a new worker to serve */
+	bool succeeding; /* the spare holds a new process, not an old one */
 	uint32_t noted_signals;
 };
 
@@ -61,6 +72,34 @@ void spout__slot_check_pulse(struct spout__supervisor *sup, struct spout__slot *
 /** Tell it to finish (DRAIN or, for a second signal, STOP) before sup->stop_at_ms. */
 void spout__slot_stop(struct spout__supervisor *sup, struct spout__slot *slot,
     enum spout__control_kind how);
+
+/** Tell it that a new process has taken its place; SIGKILL after the drain time-out. */
+void spout__slot_retire(struct spout__supervisor *sup, struct spout__slot *slot);
+/** The spare and the slot of its worker exchange their processes. */
+void spout__slot_exchange(struct spout__supervisor *sup);
+/** The spare holds no process any more, or none that counts. */
+void spout__slot_vacate(struct spout__supervisor *sup);
+
+static inline struct spout__slot *
+spout__spare(const struct spout__supervisor *sup)
+{
+	return &sup->slots[sup->o.n_workers];
+}
+
+/* reload.c */
+
+/** SIGHUP: begin a reload as soon as none is going on. */
+void spout__reload_ask(struct spout__supervisor *sup);
+/** One waits for nothing but the next round. */
+bool spout__reload_due(const struct spout__supervisor *sup);
+/** Once a round: the next step of a reload, if it is time for one. */
+void spout__reload_round(struct spout__supervisor *sup);
+/** The new worker in the spare is ready. */
+void spout__reload_ready(struct spout__supervisor *sup);
+/** The process of the spare has ended, or could not be made. */
+void spout__reload_gone(struct spout__supervisor *sup, bool clean, const char *why);
+/** SIGUSR1: open the log files anew, here and in the workers. */
+void spout__reopen_logs(struct spout__supervisor *sup);
 
 /** End the program: all slots drain; `status` becomes its exit status if not yet set. */
 void spout__supervisor_stop(struct spout__supervisor *sup, int status);

@@ -73,7 +73,7 @@ close_inherited(struct spout__supervisor *sup, unsigned own)
 {
 	unsigned i;
 
-	for (i = 0; i < sup->o.n_workers; i++)
+	for (i = 0; i <= sup->o.n_workers; i++)
 		if (sup->slots[i].control >= 0)
 			close(sup->slots[i].control);
 	close(sup->signal_fd);
@@ -97,9 +97,10 @@ set_log_name(unsigned slot)
 static int
 child_main(struct spout__supervisor *sup, struct spout__slot *slot, int control)
 {
-	struct spout__scoreboard_slot *score = &sup->o.board->slots[slot->index];
+	struct spout__scoreboard_slot *score = &sup->o.board->slots[slot->place];
 	struct spout__worker w = { .slot = slot->index,
 		.n_slots = sup->o.n_workers,
+		.place = slot->place,
 		.generation = slot->generation,
 		.control = control,
 		.listeners = sup->o.listeners,

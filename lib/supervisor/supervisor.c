@@ -19,6 +19,13 @@
 #include "supervisor/pidfile.h"
 #include "supervisor/slots.h"
 
+/* The workers and the spare. */
+static unsigned
+n_slots(const struct spout__supervisor *sup)
+{
+	return sup->o.n_workers + 1;
+}
+
 /* --- stopping -------------------------------------------------------------------- */
 
 static void
@@ -26,7 +33,7 @@ stop_slots(struct spout__supervisor *sup, enum spout__control_kind how)
 {
 	unsigned i;
 
-	for (i = 0; i < sup->o.n_workers; i++)
+	for (i = 0; i < n_slots(sup); i++)
 		spout__slot_stop(sup, &sup->slots[i], how);
 }
 
@@ -75,7 +82,7 @@ slot_of_pid(struct spout__supervisor *sup, pid_t pid)
 {
 	unsigned i;
 
-	for (i = 0; i < sup->o.n_workers; i++)
+	for (i = 0; i < n_slots(sup); i++)
 		if (sup->slots[i].pid == pid)
 			return &sup->slots[i];
 	return NULL;
@@ -115,6 +122,12 @@ on_signal(struct spout__supervisor *sup, uint32_t signo)
 			stop_quickly(sup);
 		}
 		break;
+	case SIGHUP:
+		spout__reload_ask(sup);
+		break;
+	case SIGUSR1:
+		spout__reopen_logs(sup);
+		break;
 	default:
 		if ((sup->noted_signals & 1u << signo) == 0)
 			spout_warning(
@@ -148,7 +161,9 @@ next_wait_ms(const struct spout__supervisor *sup)
 	uint64_t at = sup->now_ms + pulse_interval_ms(sup);
 	unsigned i;
 
-	for (i = 0; i < sup->o.n_workers; i++)
+	if (spout__reload_due(sup))
+		return 0;
+	for (i = 0; i < n_slots(sup); i++)
 		if (sup->slots[i].deadline_ms < at)
 			at = sup->slots[i].deadline_ms;
 	return at > sup->now_ms ? (int)(at - sup->now_ms) : 0;
@@ -181,10 +196,10 @@ wait_for_events(struct spout__supervisor *sup, struct pollfd *fds)
 	sup->now_ms = spout__clock_ms();
 	asked = next_wait_ms(sup);
 	fds[0] = (struct pollfd){ .fd = sup->signal_fd, .events = POLLIN };
-	for (i = 0; i < sup->o.n_workers; i++)
+	for (i = 0; i < n_slots(sup); i++)
 		fds[1 + i] =
 		    (struct pollfd){ .fd = sup->slots[i].control, .events = POLLIN };
-	if (poll(fds, 1 + sup->o.n_workers, asked) < 0)
+	if (poll(fds, 1 + n_slots(sup), asked) < 0)
 		fds[0].revents = 0; /* EINTR, ENOMEM: the next round tries again */
 	sup->now_ms = spout__clock_ms();
 	notice_pause(sup, sup->now_ms - before, asked);
@@ -213,7 +228,7 @@ all_stopped(const struct spout__supervisor *sup)
 {
 	unsigned i;
 
-	for (i = 0; i < sup->o.n_workers; i++)
+	for (i = 0; i < n_slots(sup); i++)
 		if (sup->slots[i].state != SPOUT__WORKER_STOPPED)
 			return false;
 	return true;
@@ -227,7 +242,7 @@ check_shut(struct spout__supervisor *sup)
 
 	if (sup->phase != SPOUT__PHASE_STOPPING || sup->shut || sup->o.listeners == NULL)
 		return;
-	for (i = 0; i < sup->o.n_workers; i++)
+	for (i = 0; i < n_slots(sup); i++)
 		if (sup->slots[i].state == SPOUT__WORKER_DRAINING &&
 		    !sup->slots[i].accepted)
 			return;
@@ -241,18 +256,19 @@ run_round(struct spout__supervisor *sup, struct pollfd *fds)
 	unsigned i;
 
 	wait_for_events(sup, fds);
-	for (i = 0; i < sup->o.n_workers; i++)
+	for (i = 0; i < n_slots(sup); i++)
 		if (sup->slots[i].control >= 0)
 			spout__slot_read(sup, &sup->slots[i]);
 	read_signals(sup);
 	reap(sup);
 	check_serving(sup);
 	check_shut(sup);
-	for (i = 0; i < sup->o.n_workers; i++) {
+	for (i = 0; i < n_slots(sup); i++) {
 		if (sup->slots[i].deadline_ms <= sup->now_ms)
 			spout__slot_expired(sup, &sup->slots[i]);
 		spout__slot_check_pulse(sup, &sup->slots[i]);
 	}
+	spout__reload_round(sup);
 }
 
 /* --- life cycle ------------------------------------------------------------------ */
@@ -327,11 +343,13 @@ supervise(struct spout__supervisor *sup, struct pollfd *fds)
 	sup->now_ms = spout__clock_ms();
 	atomic_store_explicit(
 	    &sup->o.board->started_ms, sup->now_ms, memory_order_relaxed);
-	for (i = 0; i < sup->o.n_workers; i++) {
-		sup->slots[i] = (struct spout__slot){
-			.index = i, .control = -1, .deadline_ms = SPOUT__NEVER
-		};
+	for (i = 0; i < n_slots(sup); i++) {
+		sup->slots[i] = (struct spout__slot){ .index = i,
+			.place = i,
+			.control = -1,
+			.deadline_ms = SPOUT__NEVER };
 	}
+	spout__spare(sup)->state = SPOUT__WORKER_STOPPED;
 	for (i = 0; i < sup->o.n_workers && sup->phase != SPOUT__PHASE_STOPPING; i++)
 		spout__slot_start(sup, &sup->slots[i]);
 	while (!all_stopped(sup))
@@ -378,9 +396,9 @@ spout__supervisor_run(const struct spout__supervisor_options *options)
 		return 1;
 	}
 	set_defaults(&sup.o);
-	sup.slots = calloc(sup.o.n_workers, sizeof(*sup.slots));
+	sup.slots = calloc(n_slots(&sup), sizeof(*sup.slots));
 	sup.deaths = calloc(sup.o.restart_budget, sizeof(*sup.deaths));
-	fds = calloc(1 + sup.o.n_workers, sizeof(*fds));
+	fds = calloc(1 + n_slots(&sup), sizeof(*fds));
 	if (sup.slots != NULL && sup.deaths != NULL && fds != NULL)
 		status = run_with_memory(&sup, fds);
 	else

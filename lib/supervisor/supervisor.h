@@ -28,7 +28,13 @@
  * - A restart budget per time window breaks a crash loop: the program ends, and says why.
  * - A first generation that cannot boot ends the program with the worker's last words.
  * - SIGTERM, SIGINT, SIGQUIT: graceful stop, SIGKILL after drain_timeout_ms. A second
- *   one leaves quick_timeout_ms. SIGHUP, SIGUSR1, SIGUSR2 are ignored.
+ *   one leaves quick_timeout_ms. SIGUSR2 is ignored.
+ * - SIGHUP: reload. The configuration is read again; if it is right, the workers are
+ *   replaced one by one: a second process boots on the sockets of the first, and only
+ *   when it is ready the first one drains and leaves. If it does not become ready the
+ *   reload ends there and the old worker goes on. A SIGHUP during a reload begins
+ *   another after it; a stop ends it.
+ * - SIGUSR1: the log files are opened anew.
  * - Workers die with the supervisor (PR_SET_PDEATHSIG).
  */
 #ifndef SPOUT_SUPERVISOR_SUPERVISOR_H
@@ -46,6 +52,7 @@
 /** What a worker is given; valid until its main function returns. */
 struct spout__worker {
 	unsigned slot, n_slots;
+	unsigned place;      /* of its figures: board->slots[place] */
 	uint64_t generation; /* of this slot, from 1 */
 	int control;         /* to the supervisor: send READY, obey DRAIN and STOP */
 	struct spout__listeners *listeners; /* spout__listener_fd(l, slot) */
@@ -69,6 +76,18 @@ struct spout__supervisor_options {
 	int (*worker_main)(const struct spout__worker *worker);
 	void *arg;
 	void (*on_serving)(void *arg);        /* all workers are ready; may be NULL */
+	/*
+	 * SIGHUP: read the configuration again, so that workers forked from now on have
+	 * it. Returns 0, or -errno after having logged why nothing has changed. NULL:
+	 * there is none, workers are replaced only.
+	 */
+	int (*on_reload)(void *arg);
+	/* The reload has ended. `taken`: a worker serves with the new configuration;
+	 * else put back the old one. May be NULL. */
+	void (*on_reload_end)(void *arg, bool taken);
+	/* SIGUSR1: open the logs anew; the descriptor that workers shall write to,
+	 * which stays yours, or -1 for none. May be NULL. */
+	int (*on_reopen)(void *arg);
 	const struct spout__identity *run_as; /* NULL: stay who we are */
 	const char *pid_file;                 /* NULL: none */
 	uint64_t drain_timeout_ms; /* what a graceful stop may take [30000] */

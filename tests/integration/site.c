@@ -4,9 +4,13 @@
  * takes a while. The links are written in all the ways there are, between things that are
  * none. "/broken" links to a page that is not there; "/old" leads to "/".
  */
+#include <errno.h>
+#include <unistd.h>
+
 #include <spout/spout.h>
 
 static uint64_t n_pages, delay_ms;
+static const char *fail_when;
 
 static const char *const forms[] = {
 	"<a href=\"/p/%lu\">absolute</a>",
@@ -76,12 +80,23 @@ static const struct spout_option options[] = {
 	    .otherwise = "2000", .value_name = "N", .help = "How many there are" },
 	{ .name = "delay", .type = SPOUT_OPTION_DURATION, .into = &delay_ms,
 	    .otherwise = "20ms", .value_name = "TIME", .help = "What each takes" },
+	{ .name = "fail-when", .type = SPOUT_OPTION_TEXT, .into = &fail_when,
+	    .value_name = "FILE", .help = "Workers do not start when it is there" },
 	SPOUT_OPTIONS_END
 };
+
+static void
+start(struct spout_app *app)
+{
+	(void)app;
+	if (fail_when != NULL && access(fail_when, F_OK) == 0)
+		spout_fail_with(-EIO, "told to fail");
+}
 
 int
 main(int argc, char **argv)
 {
 	return spout_main(argc, argv, &(struct spout_app){
-	    .name = "site", .routes = routes, .options = options });
+	    .name = "site", .routes = routes, .options = options,
+	    .on_worker_start = start });
 }

@@ -261,6 +261,39 @@ draining_closes_what_stays_idle(void)
 	spout__http_options_init(&options);
 }
 
+static void
+drain_in_progress_can_be_hurried(void)
+{
+	options.drain_idle_ms = 60000;
+	drained = false;
+	begin();
+	run_for(2);
+	spout__http_server_drain(server, on_drained, NULL);
+	run_for(20);
+	CU_ASSERT_FALSE(got_eof);
+	spout__http_server_set_drain_idle(server, 5);
+	await_bytes(0);
+	CU_ASSERT_EQUAL(got_len, 0);
+	run_until(drained);
+	end();
+	spout__http_options_init(&options);
+}
+
+static void
+drain_over_a_long_time_closes_all_in_the_end(void)
+{
+	drained = false;
+	begin();
+	run_for(2);
+	spout__http_server_set_drain_idle(server, 1000); /* two ticks of closing */
+	spout__http_server_drain(server, on_drained, NULL);
+	run_for(50);
+	CU_ASSERT_FALSE(got_eof);
+	await_bytes(0);
+	run_until(drained);
+	end();
+}
+
 static const struct unit_test http_tests[] = {
 	UNIT_TEST(a_body_over_the_limit_is_refused_on_both_sides_of_it),
 	UNIT_TEST(expect_100_is_answered_when_the_body_is_wanted),
@@ -275,6 +308,8 @@ static const struct unit_test http_tests[] = {
 	UNIT_TEST(draining_answers_what_runs),
 	UNIT_TEST(draining_answers_a_request_that_is_on_its_way),
 	UNIT_TEST(draining_closes_what_stays_idle),
+	UNIT_TEST(drain_in_progress_can_be_hurried),
+	UNIT_TEST(drain_over_a_long_time_closes_all_in_the_end),
 	UNIT_END,
 };
 

@@ -28,7 +28,8 @@ extern "C" {
  * after a clean stop, --help, --version, --check; 1 when it could not start, or a worker
  * did not end well; 2 for a wrong option. Reads DATABASE_URL and SPOUT_… from the
  * environment. `app` is used as long as the program runs. Call it from main(), before
- * starting any thread.
+ * starting any thread. SIGHUP replaces the workers (RELOADING in spout-options(7)):
+ * on_worker_start and on_worker_stop run again, each in its process; preload does not.
  */
 #define spout_main(argc, argv, ...) \
 	spout_main_with((argc), (argv), (__VA_ARGS__), sizeof(struct spout_app))
