@@ -16,8 +16,9 @@
 
 #include "base/clock.h"
 
-/* A place is on its way between two threads: it will turn up. */
-#define LOOK_AGAIN_MS 5u
+/* Until a place on its way between two threads turns up, or the time has come to try to
+ * connect again. */
+#define LOOK_AGAIN_MS 10u
 
 static struct spout__pg_pipe *
 pipe_of(struct spout__pg_driver *driver, struct spout__pg_conn *conn)
@@ -186,7 +187,10 @@ spout__hold_take(struct spout__pg_driver *driver, unsigned spare)
 		driver->n_held++;
 		start_taking(pipe_of(driver, conn));
 	} else if (failure.error != 0) {
+		/* Who waits on, for other connections, will have one tried again. */
 		spout__driver_refuse(driver, &failure);
+		if (driver->n_waiting > 0)
+			look_again(driver);
 	} else {
 		look_again(driver);
 	}

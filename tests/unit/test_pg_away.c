@@ -66,6 +66,40 @@ a_restart_of_the_server_is_survived(void)
 	with_pool(&(struct setup){ .threads = 4 }, restart);
 }
 
+/* The server takes no more connections, but the pool has one. */
+static void
+crowded(void *arg)
+{
+	PGconn *others[64];
+	struct ending busy, waiting;
+	struct spout_coroutine *co;
+	int n = 0, i;
+
+	(void)arg;
+	co = start(query, "SELECT pg_sleep(60)", 0, &busy);
+	wait_until(sessions("active") == 1);
+	do
+		others[n] = PQconnectdb(cluster_url);
+	while (PQstatus(others[n++]) == CONNECTION_OK && n < 64);
+	start(query, "SELECT 1", 0, &waiting);
+	spout_sleep(200);
+	CU_ASSERT_FALSE(waiting.gone);
+	for (i = 0; i < n; i++)
+		PQfinish(others[i]);
+	wait_until(waiting.gone);
+	CU_ASSERT_EQUAL(waiting.error, 0);
+	CU_ASSERT_FALSE(busy.gone);
+	spout__coroutine_cancel(co, -ECANCELED, "client gone");
+	wait_until(busy.gone);
+	check_whole(3);
+}
+
+static void
+a_query_outlasts_a_server_that_is_full(void)
+{
+	with_pool(&(struct setup){ .threads = 3, .options.acquire_ms = 10000 }, crowded);
+}
+
 /* Lines that the log holds about the database. */
 static int
 count_lines(int fd, const char *what)
@@ -277,6 +311,7 @@ main(int argc, char **argv)
 {
 	static const struct unit_test away[] = {
 		UNIT_TEST(a_restart_of_the_server_is_survived),
+		UNIT_TEST(a_query_outlasts_a_server_that_is_full),
 		UNIT_TEST(a_wrong_password_is_logged_once_and_not_tried_again),
 		UNIT_TEST(a_server_that_does_not_answer_is_given_up),
 		UNIT_TEST(connecting_can_be_cancelled),
