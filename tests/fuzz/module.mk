@@ -101,23 +101,23 @@ noinst_PROGRAMS += %D%/fuzz_links
 %C%_fuzz_links_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
 
-EXTRA_DIST += %D%/README.md \
-	%D%/links.dict %D%/multipart.dict %D%/request.dict \
-	%D%/corpus %D%/regressions
-EXTRA_DIST += %D%/README.md %D%/request.dict %D%/multipart.dict %D%/corpus %D%/regressions
-EXTRA_DIST += %D%/template.dict
-EXTRA_DIST += %D%/README.md %D%/cookie.dict %D%/forwarded.dict \
-	%D%/multipart.dict %D%/proxy.dict %D%/request.dict %D%/corpus %D%/regressions
-EXTRA_DIST += %D%/README.md %D%/answer.dict %D%/cookie.dict %D%/forwarded.dict \
-	%D%/multipart.dict %D%/request.dict %D%/corpus %D%/regressions
-EXTRA_DIST += %D%/condition.dict
+EXTRA_DIST += %D%/README.md %D%/corpus %D%/regressions \
+	%D%/answer.dict \
+	%D%/condition.dict \
+	%D%/cookie.dict \
+	%D%/forwarded.dict \
+	%D%/frames.dict \
+	%D%/links.dict \
+	%D%/multipart.dict \
+	%D%/proxy.dict \
+	%D%/request.dict \
+	%D%/template.dict
 
 FUZZ_FRAMES_SOURCES = tests/fuzz/fuzz_frames.c tests/fuzz/fuzz.h $(FRAMES_SOURCES)
 check_PROGRAMS += %D%/replay_frames
 %C%_replay_frames_SOURCES = %D%/replay.c $(FUZZ_FRAMES_SOURCES)
 %C%_replay_frames_CPPFLAGS = $(FUZZ_CPPFLAGS)
 %C%_replay_frames_LDADD = $(FUZZ_LIBS)
-EXTRA_DIST += %D%/frames.dict
 
 if FUZZ
 noinst_PROGRAMS += %D%/fuzz_frames
