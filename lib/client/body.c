@@ -145,6 +145,8 @@ spout__body_take(char *data, size_t size, size_t n, void *arg)
 	int r;
 
 	n *= size;
+	if (!fetch->head_done && spout__transfer_head(fetch) < 0)
+		return 0;
 	if (fetch->follow) {
 		fetch->body_bytes += n;
 		return fetch->body_bytes > DISCARD_MAX ? 0 : n;

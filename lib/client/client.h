@@ -171,6 +171,7 @@ struct spout__fetch {
 	struct spout__easy *easy;
 	struct curl_slist *headers, *addresses, *connect_to;
 	bool numeric;      /* libcurl finds the address without a look-up */
+	unsigned challenges; /* of Digest authentication, answered by libcurl */
 	unsigned connects; /* times that a connection was ready for it */
 	int local_port;    /* of that connection */
 	char error_text[CURL_ERROR_SIZE];
@@ -233,6 +234,8 @@ int spout__request_init(struct spout__fetch *fetch, const char *url,
 /** The header lines of this hop. Returns 0 or -ENOMEM. */
 int spout__request_headers(struct spout__fetch *fetch);
 /** Is its body made while it is sent? */
+/** Does libcurl answer a challenge with the credentials of this hop? */
+bool spout__request_digests(const struct spout__fetch *fetch);
 bool spout__request_streams(const struct spout__fetch *fetch);
 /** Has the handshake another name than the URL? */
 bool spout__request_renamed(const struct spout__fetch *fetch);
@@ -250,6 +253,8 @@ int spout__url_redirect(struct spout__fetch *fetch);
 bool spout__url_redirects(const struct spout__fetch *fetch);
 
 /* transfer.c */
+/** The head of the answer is there: decide about its body. 0 or an error. */
+int spout__transfer_head(struct spout__fetch *fetch);
 /** Hand the hop to libcurl. Returns 0, or an error with the failure noted. */
 int spout__transfer_start(struct spout__fetch *fetch);
 /** libcurl is done with it. */

@@ -297,6 +297,7 @@ hop(struct spout__fetch *fetch)
 	spout__response_reset(fetch->response);
 	forget_body(fetch);
 	fetch->head_begun = fetch->head_done = fetch->follow = false;
+	fetch->challenges = 0;
 	fetch->receive_paused = fetch->send_paused = fetch->sent = false;
 	fetch->connects = 0;
 	fetch->header_bytes = 0;

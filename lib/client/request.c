@@ -169,6 +169,10 @@ check_texts(struct spout__fetch *fetch)
 		return refuse(fetch, "user_agent or bearer", "control characters");
 	if (o->username != NULL && strchr(o->username, ':') != NULL)
 		return refuse(fetch, "username", "a colon in it");
+	if (o->digest &&
+	    (o->username == NULL || o->bearer != NULL || spout__request_streams(fetch)))
+		return refuse(fetch, "digest", "without username, or with bearer or a "
+		    "streamed body");
 	if (o->source != NULL && inet_pton(AF_INET, o->source, &address) != 1 &&
 	    inet_pton(AF_INET6, o->source, &address) != 1)
 		return refuse(fetch, "source", "not a numeric address");
@@ -284,6 +288,12 @@ bool
 spout__request_streams(const struct spout__fetch *fetch)
 {
 	return fetch->options.upload || fetch->options.body_fn != NULL;
+}
+
+bool
+spout__request_digests(const struct spout__fetch *fetch)
+{
+	return fetch->options.digest && !fetch->foreign;
 }
 
 bool
@@ -410,7 +420,8 @@ add_credentials(struct spout__fetch *fetch)
 	const char *bearer = fetch->options.bearer;
 	char *value;
 
-	if (fetch->foreign || has_field(fetch, "Authorization"))
+	if (fetch->foreign || fetch->options.digest ||
+	    has_field(fetch, "Authorization"))
 		return 0;
 	if (bearer == NULL)
 		return fetch->options.username != NULL ? add_basic(fetch) : 0;

@@ -17,6 +17,8 @@
 
 /* --- callbacks: inside of libcurl, which may not be called ---------------------- */
 
+#define MAX_CHALLENGES 3u
+
 /*
  * A connection is ready, new or kept. libcurl takes another when a kept one turns out to
  * be closed; a request which may not be made twice is not made again even so.
@@ -29,7 +31,8 @@ on_connected(void *arg, char *address, char *local, int port, int local_port)
 
 	(void)local;
 	fetch->local_port = local_port;
-	if (fetch->connects++ > 0 && !spout__request_idempotent(fetch)) {
+	if (fetch->connects++ > 0 && fetch->challenges == 0 &&
+	    !spout__request_idempotent(fetch)) {
 		spout__failure_note(fetch, SPOUT_FETCH_SEND, -ECONNRESET,
 		    "the connection was closed before an answer came");
 		return CURL_PREREQFUNC_ABORT;
@@ -62,14 +65,27 @@ head_is_final(const struct spout__fetch *fetch)
 	return fetch->response->status >= 200 || fetch->response->status == 101;
 }
 
-/* The head is complete: what to do with the body. Returns 0, or an error. */
-static int
-on_head(struct spout__fetch *fetch)
+/* A 401 to which libcurl will answer, and then hand out another head. */
+static bool
+is_challenge(const struct spout__fetch *fetch)
+{
+	const struct spout_response *response = fetch->response;
+	const char *value;
+
+	if (!spout__request_digests(fetch) || response->status != 401)
+		return false;
+	value = spout_response_header(response, "WWW-Authenticate");
+	if (value == NULL || strncasecmp(value, "Digest", 6) != 0)
+		return false;
+	/* A second one is a refusal, unless only its nonce was too old. */
+	return fetch->challenges == 0 || strcasestr(value, "stale=true") != NULL;
+}
+
+int
+spout__transfer_head(struct spout__fetch *fetch)
 {
 	const struct spout_response *response = fetch->response;
 
-	if (!head_is_final(fetch))
-		return 0;
 	if (!spout__response_length_ok(response))
 		return spout__failure_note(fetch, SPOUT_FETCH_BODY, -EPROTO,
 		    "more than one Content-Length, or one that is none");
@@ -86,6 +102,21 @@ on_head(struct spout__fetch *fetch)
 	if (fetch->options.stream)
 		fetch->notify(fetch, SPOUT__FETCH_HEAD);
 	return 0;
+}
+
+/* The head is complete: what to do with the body. Returns 0, or an error. */
+static int
+on_head(struct spout__fetch *fetch)
+{
+	if (!head_is_final(fetch))
+		return 0;
+	if (is_challenge(fetch)) {
+		if (++fetch->challenges <= MAX_CHALLENGES)
+			return 0;
+		return spout__failure_note(fetch, SPOUT_FETCH_BODY, -EPROTO,
+		    "challenged again and again");
+	}
+	return spout__transfer_head(fetch);
 }
 
 static size_t
@@ -157,6 +188,20 @@ set_basics(struct spout__fetch *fetch, CURL *curl)
 		connect_ms += o->tls_timeout_ms;
 	SET(CURLOPT_CONNECTTIMEOUT_MS,
 	    connect_ms > 1000000000 ? 1000000000L : (long)connect_ms);
+	return code;
+}
+
+static CURLcode
+set_login(struct spout__fetch *fetch, CURL *curl)
+{
+	const struct spout_fetch_options *o = &fetch->options;
+	CURLcode code = CURLE_OK;
+
+	if (!spout__request_digests(fetch))
+		return CURLE_OK;
+	SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_DIGEST);
+	SET(CURLOPT_USERNAME, o->username);
+	SET(CURLOPT_PASSWORD, o->password != NULL ? o->password : "");
 	return code;
 }
 
@@ -369,6 +414,8 @@ set_options(struct spout__fetch *fetch)
 		return r;
 	code = set_basics(fetch, curl);
 	if (code == CURLE_OK)
+		code = set_login(fetch, curl);
+	if (code == CURLE_OK)
 		code = set_body(fetch, curl);
 	if (code == CURLE_OK)
 		code = set_tls(fetch, curl);
@@ -479,6 +526,10 @@ spout__transfer_stop(struct spout__fetch *fetch)
 void
 spout__transfer_done(struct spout__fetch *fetch, CURLcode code)
 {
+	/* A challenge without a body, which libcurl could not answer, is the answer. */
+	if (code == CURLE_OK && fetch->challenges > 0 && !fetch->head_done &&
+	    spout__transfer_head(fetch) < 0)
+		code = CURLE_WRITE_ERROR;
 	/* A redirect's body may have been cut short: it was not wanted. */
 	if (code != CURLE_OK && !(fetch->head_done && fetch->follow))
 		spout__failure_of_code(fetch, code);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <spout/client.h>
+#include <spout/crypto.h>
 #include <spout/testing.h>
 #include <spout/tls.h>
 
@@ -49,6 +50,89 @@ go_endless(struct spout_stream *stream, const char *head)
 		spout_stream_write(stream, block, sizeof(block));
 }
 
+/* --- Digest authentication ---------------------------------------- */
+
+static void
+hex_sha256(const char *text, char *hex)
+{
+	struct spout_sha256 *sha256 = spout_sha256_new();
+	unsigned char digest[SPOUT_SHA256_SIZE];
+
+	CU_ASSERT_EQUAL(spout_sha256_update(sha256, text, strlen(text)), 0);
+	CU_ASSERT_EQUAL(spout_sha256_final(sha256, digest), 0);
+	spout_sha256_free(sha256);
+	spout_hex(digest, sizeof(digest), hex);
+}
+
+/* The value of a parameter of the Authorization, without quotes; "": not there. */
+static const char *
+parameter(const char *head, const char *name)
+{
+	const char *line = strstr(head, "\r\nAuthorization: Digest ");
+	const char *at = line != NULL ? strstr(line, name) : NULL;
+
+	if (at == NULL)
+		return "";
+	at += strlen(name);
+	at += *at == '"';
+	return spout_strndup(at, strcspn(at, "\",\r"));
+}
+
+/* RFC 7616 3.4.1, for the user "me" with the password "secret". */
+static bool
+proves(const char *head, const char *method, const char *path)
+{
+	char ha1[65], ha2[65], wanted[65];
+
+	hex_sha256("me:here:secret", ha1);
+	hex_sha256(spout_sprintf("%s:%s", method, path), ha2);
+	hex_sha256(spout_sprintf("%s:n1:%s:%s:auth:%s", ha1, parameter(head, " nc="),
+		       parameter(head, "cnonce="), ha2), wanted);
+	return strcmp(wanted, parameter(head, "response=")) == 0;
+}
+
+static void
+challenge(struct spout_stream *stream, const char *extra)
+{
+	const char *answer = spout_sprintf(
+	    "HTTP/1.1 401 Who\r\nWWW-Authenticate: Digest realm=\"here\", nonce=\"n1\", "
+	    "algorithm=SHA-256, qop=\"auth\"%s\r\nContent-Length: 2\r\n\r\nno", extra);
+
+	spout_stream_write(stream, answer, strlen(answer));
+}
+
+static void
+ask_for_proof(struct spout_stream *stream, const char *head)
+{
+	bool post = strncmp(head, "POST", 4) == 0;
+
+	CU_ASSERT_PTR_NULL(strstr(head, "secret"));
+	if (strstr(head, "Content-Length: 4") != NULL)
+		ASSERT_SLICE(spout_stream_read_bytes(stream, 4), "data");
+	if (proves(head, post ? "POST" : "GET", "/digest"))
+		spout_stream_write(stream, OK("3", "yes"), strlen(OK("3", "yes")));
+	else
+		challenge(stream, "");
+}
+
+static void
+never_satisfied(struct spout_stream *stream, const char *head)
+{
+	(void)head;
+	challenge(stream, ", stale=true");
+}
+
+static void
+unknown_algorithm(struct spout_stream *stream, const char *head)
+{
+	static const char answer[] = "HTTP/1.1 401 Who\r\nWWW-Authenticate: Digest "
+	    "realm=\"here\", nonce=\"n1\", algorithm=ROT13\r\n"
+	    "Content-Length: 2\r\n\r\nno";
+
+	(void)head;
+	spout_stream_write(stream, answer, strlen(answer));
+}
+
 static const struct upstream_route routes[] = {
 	{ .path = "/end", .answer = OK("3", "end") },
 	{ .path = "/dir/end", .answer = OK("3", "dir") },
@@ -68,8 +152,77 @@ static const struct upstream_route routes[] = {
 	{ .path = "/user", .answer = GO("302", "http://user:secret@127.0.0.1:1/") },
 	{ .path = "/elsewhere", .serve = go_elsewhere },
 	{ .path = "/endless", .serve = go_endless },
+	{ .path = "/digest", .serve = ask_for_proof },
+	{ .path = "/stale", .serve = never_satisfied },
+	{ .path = "/rot13", .serve = unknown_algorithm },
+	{ .path = "/todigest", .answer = GO("302", "/digest") },
 	{ .path = NULL },
 };
+
+/* --- Digest authentication, asked for ---------------------------------------- */
+
+#define AS_ME .username = "me", .password = "secret", .digest = true
+
+static void
+co_digest(void *arg)
+{
+	uint16_t port = upstream_start(routes, NULL);
+	const char *url = upstream_url(port, "/digest");
+	struct spout_response *r = spout_fetch(url, AS_ME);
+
+	(void)arg;
+	CU_ASSERT_EQUAL(spout_response_status(r), 200);
+	ASSERT_SLICE(spout_response_body(r), "yes");
+	CU_ASSERT_EQUAL(upstream_requests, 2);
+	r = spout_fetch(url, AS_ME, .body = spout_slice("data"));
+	CU_ASSERT_EQUAL(spout_response_status(r), 200);
+	CU_ASSERT_EQUAL(upstream_saw("Content-Length: 4"), 1);
+	r = spout_fetch(upstream_url(port, "/todigest"), AS_ME);
+	CU_ASSERT_EQUAL(spout_response_status(r), 200);
+	r = spout_fetch(url, .username = "me", .password = "other", .digest = true);
+	CU_ASSERT_EQUAL(spout_response_status(r), 401);
+	ASSERT_SLICE(spout_response_body(r), "no");
+	r = spout_fetch(upstream_url(port, "/rot13"), AS_ME);
+	CU_ASSERT_EQUAL(spout_response_status(r), 401);
+	r = spout_fetch(upstream_url(port, "/end"), AS_ME);
+	CU_ASSERT_EQUAL(spout_response_status(r), 200);
+	CU_ASSERT_EQUAL(upstream_saw("Authorization: Basic"), 0);
+	CU_ASSERT_EQUAL(upstream_saw("secret"), 0);
+}
+
+static void
+passwords_are_proved_without_sending_them(void)
+{
+	SPOUT_TEST_RUN(co_digest, NULL);
+}
+
+static void
+co_digest_refused(void *arg)
+{
+	uint16_t port = upstream_start(routes, NULL);
+	struct spout_response *r;
+
+	(void)arg;
+	other_port = upstream_start(routes, NULL);
+	CU_ASSERT_PTR_NULL(spout_try_fetch(upstream_url(port, "/stale"), AS_ME));
+	ASSERT_FAILED(-EPROTO, SPOUT_FETCH_BODY);
+	CU_ASSERT_PTR_NULL(spout_try_fetch(upstream_url(port, "/end"), .digest = true));
+	ASSERT_FAILED(-EINVAL, SPOUT_FETCH_PREPARE);
+	CU_ASSERT_PTR_NULL(
+	    spout_try_fetch(upstream_url(port, "/end"), AS_ME, .bearer = "x"));
+	ASSERT_FAILED(-EINVAL, SPOUT_FETCH_PREPARE);
+	/* Another origin gets no proof. */
+	upstream_forget();
+	r = spout_fetch(upstream_url(port, "/elsewhere"), AS_ME);
+	CU_ASSERT_EQUAL(spout_response_status(r), 200);
+	CU_ASSERT_EQUAL(upstream_saw("Authorization"), 0);
+}
+
+static void
+challenges_have_an_end(void)
+{
+	SPOUT_TEST_RUN(co_digest_refused, NULL);
+}
 
 /* --- redirects ---------------------------------------- */
 
@@ -379,7 +532,10 @@ a_client_shows_its_certificate(void)
 	SPOUT_TEST_RUN(co_client_certificate, NULL);
 }
 
-static const struct unit_test tests[] = { UNIT_TEST(methods_change_as_the_rules_say),
+static const struct unit_test tests[] = {
+	UNIT_TEST(passwords_are_proved_without_sending_them),
+	UNIT_TEST(challenges_have_an_end),
+	UNIT_TEST(methods_change_as_the_rules_say),
 	UNIT_TEST(redirects_are_followed_or_not), UNIT_TEST(redirects_end),
 	UNIT_TEST(credentials_stay_with_their_origin),
 	UNIT_TEST(proxies_are_asked_when_given), UNIT_TEST(servers_are_verified),

@@ -100,6 +100,8 @@ struct spout_fetch_options {
 	const struct spout_field *headers; /* SPOUT_FIELDS(…); a name may be repeated */
 	const char *user_agent;        /* ["Spout/VERSION"] */
 	const char *username, *password; /* Basic authentication, RFC 7617 */
+	bool digest;                   /* Digest authentication (RFC 7616) instead: the
+	                                  password is not sent; not for a streamed body */
 	const char *bearer;            /* a token, RFC 6750 */
 
 	/* Its body: one of these. A Content-Type in .headers wins over the one given. */
