@@ -167,8 +167,13 @@ spout__router_match(const struct spout__router *router, enum spout__http_method 
 	rc = path_split(path, scratch, &split);
 	if (rc < 0)
 		return rc;
-	if (node_match(&router->root, 0, &search))
-		return search.bad_rest ? -EBADMSG : check_schemas(ret_match);
+	if (node_match(&router->root, 0, &search)) {
+		if (!search.bad_rest)
+			return check_schemas(ret_match);
+		/* Its handler must not run: the rest is no parameter. */
+		ret_match->endpoint = NULL;
+		return -EBADMSG;
+	}
 	return ret_match->allow != 0 ? -EPERM : -ENOENT;
 }
 

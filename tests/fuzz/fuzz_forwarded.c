@@ -51,8 +51,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	static struct spout__http_head head;
 	const char *at = (const char *)data, *end = at + len;
 	struct spout__network network;
-	char *copy = strndup(at, len);
+	char *copy = malloc(len + 1);
 
+	if (copy == NULL)
+		return 0;
+	memcpy(copy, data, len);
+	copy[len] = '\0';
 	head.n_fields = 0;
 	while (at < end && head.n_fields < SPOUT__HTTP_MAX_FIELDS) {
 		const char *stop = memchr(at, '\n', (size_t)(end - at));

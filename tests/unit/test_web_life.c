@@ -195,6 +195,32 @@ the_application_s_middleware_sees_what_is_not_found(void)
 }
 
 static void
+path_handler(struct spout_request *req)
+{
+	note(spout_path(req, "path"));
+}
+
+static void
+a_handler_never_runs_for_a_malformed_path(void)
+{
+	static const struct spout_route rest[] = {
+		SPOUT_GET("/files/{path...}", path_handler), SPOUT_END };
+	struct spout_app app = { .name = "t", .routes = rest, .middleware = outers };
+
+	start(&app);
+	get("/files/../x");
+	CU_ASSERT(status_is(400));
+	get("/files/a%2fb");
+	CU_ASSERT(status_is(400));
+	get("/files/%ff");
+	CU_ASSERT(status_is(400));
+	CU_ASSERT_STRING_EQUAL(trace, "<outer <outer <outer ");
+	get("/files/x");
+	CU_ASSERT_STRING_EQUAL(trace, "<outer <outer <outer <outer xouter> ");
+	end();
+}
+
+static void
 finishers_run_whatever_happened(void)
 {
 	struct spout_app app = { .name = "t",
@@ -397,6 +423,7 @@ static const struct unit_test web_life_tests[] = {
 	UNIT_TEST(middleware_wraps_from_the_outside_in),
 	UNIT_TEST(middleware_may_answer_instead),
 	UNIT_TEST(the_application_s_middleware_sees_what_is_not_found),
+	UNIT_TEST(a_handler_never_runs_for_a_malformed_path),
 	UNIT_TEST(finishers_run_whatever_happened),
 	UNIT_TEST(mounted_tables_are_found_below_their_path),
 	UNIT_TEST(named_rows_give_their_path),
