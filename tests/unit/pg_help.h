@@ -48,13 +48,15 @@ struct ending {
 };
 struct spout_coroutine *start(
     spout_fn fn, void *arg, uint64_t timeout_ms, struct ending *ending);
-/** Wait inside a coroutine until it is true, at most 10 s. */
+/** Wait inside a coroutine until it is true once, at most 10 s. */
 #define wait_until(condition) \
 	do { \
 		uint64_t give_up_ms_ = spout_loop_now_ms(loop) + 10000; \
-		while (!(condition) && spout_loop_now_ms(loop) < give_up_ms_) \
+		bool held_; \
+		while (!(held_ = (condition)) && \
+		    spout_loop_now_ms(loop) < give_up_ms_) \
 			spout_sleep(2); \
-		CU_ASSERT(condition); \
+		CU_ASSERT(held_); \
 	} while (0)
 
 /** Of this process. */

@@ -200,7 +200,9 @@ waiting(void *arg)
 	afresh();
 	put("0001_slow.sql", "CREATE TABLE t (n int); SELECT pg_sleep(30)");
 	start(run_all, NULL, 0, &first);
-	wait_until(sessions("active") == 1);
+	wait_until(observe("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' "
+			   "AND query LIKE '%pg_sleep(30)' "
+			   "AND pid <> pg_backend_pid()") == 1);
 	start(run_all, NULL, 100, &second); /* waits for the lock */
 	wait_until(second.gone);
 	CU_ASSERT_EQUAL(second.error, -ETIMEDOUT);
