@@ -8,5 +8,4 @@ include tests/checks/module.mk
 
 # Whole folders: what runs against a build, and what tests read.
 dist_noinst_SCRIPTS += tests/run
-EXTRA_DIST += tests/integration tests/browser tests/quickstart \
-	tests/valgrind.supp
+EXTRA_DIST += tests/browser tests/quickstart tests/valgrind.supp

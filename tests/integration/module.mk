@@ -9,3 +9,30 @@ noinst_PROGRAMS += %D%/children %D%/site
 noinst_PROGRAMS += %D%/signed_values
 %C%_signed_values_SOURCES = %D%/signed_values.c
 %C%_signed_values_LDADD = lib/libspout-all.la
+
+# By name: a folder would take along what was built in it.
+EXTRA_DIST += \
+	%D%/database.py \
+	%D%/harness.py \
+	%D%/load.py \
+	%D%/proxies.py \
+	%D%/rawhttp.py \
+	%D%/run \
+	%D%/test_app.py \
+	%D%/test_database_faults.py \
+	%D%/test_demo.py \
+	%D%/test_deploy.py \
+	%D%/test_example_sites.py \
+	%D%/test_examples.py \
+	%D%/test_faults.py \
+	%D%/test_login.py \
+	%D%/test_manuals.py \
+	%D%/test_process.py \
+	%D%/test_reload.py \
+	%D%/test_static.py \
+	%D%/test_templates.py \
+	%D%/test_tls.py \
+	%D%/test_tornado.py \
+	%D%/test_web.py \
+	%D%/test_websocket.py \
+	%D%/websocket_client.mjs
