@@ -29,5 +29,5 @@ src_examples_whoami_LDADD = lib/libspout.la
 if HAVE_CUNIT
 check_PROGRAMS += src/examples/test_hello
 src_examples_test_hello_SOURCES = %D%/test_hello.c
-src_examples_test_hello_LDADD = lib/libspout-testing.la $(CUNIT_LIBS)
+src_examples_test_hello_LDADD = lib/libspout-testing.la lib/libspout.la $(CUNIT_LIBS)
 endif
