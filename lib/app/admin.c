@@ -191,19 +191,16 @@ spout__admin_web(struct spout__admin *admin)
 	return admin->web;
 }
 
-static void
-on_retired(void *arg)
+void
+spout__admin_set_drain_idle(struct spout__admin *admin, uint64_t ms)
 {
-	(void)arg;
+	spout__http_server_set_drain_idle(admin->server, ms);
 }
 
 void
-spout__admin_retire(struct spout__admin *admin, uint64_t idle_ms)
+spout__admin_retire(struct spout__admin *admin, spout_callback_fn done, void *arg)
 {
-	if (admin == NULL)
-		return;
-	spout__http_server_set_drain_idle(admin->server, idle_ms);
-	spout__http_server_drain(admin->server, on_retired, NULL);
+	spout__http_server_drain(admin->server, done, arg);
 }
 
 void

@@ -20,9 +20,10 @@ struct spout__admin *spout__admin_new(struct spout_loop *loop,
     const struct spout__worker *worker, int fd, struct spout_tls *tls);
 /** Its web layer, for readiness. */
 struct spout__web *spout__admin_web(struct spout__admin *admin);
-/** Another worker serves the address: accept no more, end the connections, idle ones
- * after `idle_ms`. NULL is fine. */
-void spout__admin_retire(struct spout__admin *admin, uint64_t idle_ms);
+/** Another worker serves the address: as spout__http_server_drain(). */
+void spout__admin_retire(struct spout__admin *admin, spout_callback_fn done, void *arg);
+/** As spout__http_server_set_drain_idle(). */
+void spout__admin_set_drain_idle(struct spout__admin *admin, uint64_t ms);
 /** Close its connections, free it. NULL is fine. */
 void spout__admin_free(struct spout__admin *admin);
 

@@ -44,8 +44,7 @@ spout__life_end(struct spout__life *life)
 	spout_loop_stop(life->loop);
 }
 
-/* --- the stop hook -------------------------------------------------------------------
- */
+/* --- the stop hook ------------------------------------------------------------------ */
 
 static void
 on_stopped(struct spout__hook *hook)
@@ -80,8 +79,7 @@ stopping_begin(struct spout__life *life)
 	}
 }
 
-/* --- background tasks -----------------------------------------------------------------
- */
+/* --- background tasks --------------------------------------------------------------- */
 
 static void
 on_poll(struct spout__timer *timer)
@@ -129,15 +127,14 @@ tasks_begin(struct spout__life *life)
 	on_poll(&life->poll);
 }
 
-/* --- requests
- * ---------------------------------------------------------------------------- */
+/* --- requests ----------------------------------------------------------------------- */
 
 static void
 on_drained(void *arg)
 {
 	struct spout__life *life = arg;
 
-	if (life->phase == SPOUT__LIFE_DRAINING)
+	if (--life->to_drain == 0 && life->phase == SPOUT__LIFE_DRAINING)
 		tasks_begin(life);
 }
 
@@ -166,8 +163,7 @@ on_requests_deadline(struct spout__timer *timer)
 	requests_cut(spout__container_of(timer, struct spout__life, deadline));
 }
 
-/* --- orders
- * -------------------------------------------------------------------------------- */
+/* --- orders ------------------------------------------------------------------------- */
 
 static void
 start_aborted(struct spout__life *life)
@@ -191,14 +187,26 @@ turn_away(struct spout__life *life)
 		spout__web_set_unready(spout__admin_web(life->admin), "stopping");
 }
 
-/* Clients move to the new worker with the answer to their next request. */
+static void
+close_idle_in(struct spout__life *life, uint64_t ms)
+{
+	spout__http_server_set_drain_idle(life->server, ms);
+	if (life->admin != NULL)
+		spout__admin_set_drain_idle(life->admin, ms);
+}
+
+/*
+ * Clients move to the new worker with the answer to their next request, those of the
+ * admin address too: either server may be the last to drain.
+ */
 static void
 make_way(struct spout__life *life, uint64_t drain_ms)
 {
-	uint64_t ms = drain_ms / 2 < MOVE_MS ? drain_ms / 2 : MOVE_MS;
-
-	spout__http_server_set_drain_idle(life->server, ms);
-	spout__admin_retire(life->admin, ms);
+	close_idle_in(life, drain_ms / 2 < MOVE_MS ? drain_ms / 2 : MOVE_MS);
+	if (life->admin == NULL)
+		return;
+	life->to_drain++;
+	spout__admin_retire(life->admin, on_drained, life);
 }
 
 void
@@ -207,7 +215,7 @@ spout__life_drain(struct spout__life *life, uint64_t kill_in_ms)
 	uint64_t drain_ms = life->program->settings.drain_timeout_ms;
 
 	if (life->phase == SPOUT__LIFE_DRAINING && life->retiring)
-		spout__http_server_set_drain_idle(life->server, HURRY_MS);
+		close_idle_in(life, HURRY_MS);
 	if (life->phase > SPOUT__LIFE_SERVING)
 		return;
 	life->kill_at_ms = spout__loop_after_ms(life->loop, kill_in_ms);
@@ -218,6 +226,7 @@ spout__life_drain(struct spout__life *life, uint64_t kill_in_ms)
 		return;
 	}
 	life->phase = SPOUT__LIFE_DRAINING;
+	life->to_drain = 1;
 	if (life->retiring)
 		make_way(life, drain_ms);
 	else

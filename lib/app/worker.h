@@ -51,6 +51,7 @@ struct spout__life {
 	bool failed_start;
 	bool drain_when_started;
 	bool retiring; /* a new worker serves in its place */
+	unsigned to_drain; /* servers: that of the clients and, retiring, the admin's */
 };
 
 /** The worker's main function, for the supervisor; its argument is the program. */
