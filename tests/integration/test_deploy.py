@@ -92,32 +92,36 @@ class Proxied(harness.TestCase):
     def lose_a_worker(self):
         """kill -9 of a worker under load: nobody who sent a GET sees it."""
         server, proxy = self.behind("--processes", "2")
-        bad, done, stop = [], [0], threading.Event()
+        bad, done, stop = [], [0] * 8, threading.Event()
 
-        def client_loop():
+        def client_loop(number):
             try:
                 with proxy.connect() as client:
                     while not stop.is_set():
                         answer = client.get("/sleep?ms=1")
                         if answer.status != 200:
                             bad.append(answer.status)
-                        done[0] += 1
+                        done[number] += 1
             except Exception as error:  # pylint: disable=broad-except
                 bad.append(repr(error))
 
-        clients = [threading.Thread(target=client_loop) for _ in range(8)]
+        def serve():
+            """Every client gets answers: whatever a death hit was asked again by now."""
+            before = list(done)
+            harness.until(lambda: bad or all(
+                now >= then + 10 for now, then in zip(done, before)), 20, "requests")
+
+        clients = [threading.Thread(target=client_loop, args=(n,)) for n in range(8)]
         for thread in clients:
             thread.start()
         try:
             for _ in range(3):
                 victim = server.workers()[0]
-                before = done[0]
-                harness.until(lambda: done[0] > before + 100 or bad, 20, "requests")
+                serve()
                 os.kill(victim, signal.SIGKILL)
                 harness.until(lambda: victim not in server.workers() and
                               len(server.workers()) == 2, 20, "a replacement")
-            before = done[0]
-            harness.until(lambda: done[0] > before + 100 or bad, 20, "requests")
+            serve()
         finally:
             stop.set()
             for thread in clients:
