@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -244,9 +245,9 @@ spout__stream_write(struct spout__stream *stream, const void *data, size_t len)
 	return 0;
 }
 
-/* There is room again for what spout__stream_send_file() could not send. */
+/* There is room again for what could not be sent past the queue. */
 static void
-file_may_go_on(struct spout__stream *stream)
+owner_may_go_on(struct spout__stream *stream)
 {
 	if (!stream->blocked || stream->tls != NULL)
 		return;
@@ -265,7 +266,7 @@ spout__stream_flush(struct spout__stream *stream)
 	if (stream->fd < 0 || stream->failed)
 		return;
 	if (stream->out.len == 0) {
-		file_may_go_on(stream);
+		owner_may_go_on(stream);
 		return;
 	}
 	if (stream->tls != NULL) {
@@ -292,6 +293,36 @@ spout__stream_flush(struct spout__stream *stream)
 		spout__stream_rearm(stream);
 	if (n > 0 && !stream->failed)
 		stream->ops->on_sent(stream);
+}
+
+ssize_t
+spout__stream_send_now(
+    struct spout__stream *stream, const struct spout_slice *pieces, unsigned n)
+{
+	struct iovec parts[64];
+	struct msghdr message = { .msg_iov = parts };
+	ssize_t sent;
+
+	if (stream->fd < 0 || stream->failed)
+		return -EPIPE;
+	if (stream->out.len > 0 || stream->pipe || stream->tls != NULL)
+		return -EOPNOTSUPP;
+	for (; message.msg_iovlen < n && message.msg_iovlen < 64; message.msg_iovlen++)
+		parts[message.msg_iovlen] =
+		    (struct iovec){ (void *)pieces[message.msg_iovlen].data,
+			    pieces[message.msg_iovlen].len };
+	sent = sendmsg(stream->fd, &message, MSG_NOSIGNAL);
+	if (sent >= 0) {
+		spout__count(SPOUT__C_BYTES_OUT, (uint64_t)sent);
+		return sent;
+	}
+	if (errno != EAGAIN && errno != EINTR) {
+		spout__stream_fail(stream, -errno);
+		return -EPIPE;
+	}
+	stream->blocked = true;
+	spout__stream_rearm(stream);
+	return stream->failed ? -EPIPE : -EAGAIN;
 }
 
 bool

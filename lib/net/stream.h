@@ -85,6 +85,13 @@ char *spout__stream_reserve(struct spout__stream *stream, size_t n);
 void spout__stream_commit(struct spout__stream *stream, size_t n);
 /** Write what can be written now. */
 void spout__stream_flush(struct spout__stream *stream);
+/**
+ * Let the kernel take bytes from where they are, now; the queue must be empty. Returns
+ * how many it took, -EAGAIN when none (on_sent() is called when there is room again),
+ * -EOPNOTSUPP when they have to go through the queue, -EPIPE when the stream has failed.
+ */
+ssize_t spout__stream_send_now(
+    struct spout__stream *stream, const struct spout_slice *pieces, unsigned n);
 /** A file will follow what is queued: the kernel may join them in one segment. */
 void spout__stream_expect_file(struct spout__stream *stream);
 /** Can files be sent as they are, or only bytes? */

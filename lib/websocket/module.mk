@@ -3,6 +3,8 @@ lib_libspout_all_la_SOURCES += \
 	%D%/callback.c \
 	%D%/frame.c %D%/frame.h \
 	%D%/handshake.c %D%/handshake.h \
+	%D%/message.c %D%/message.h \
+	%D%/output.c \
 	%D%/receive.c \
 	%D%/send.c \
 	%D%/socket.c %D%/socket.h \

@@ -32,6 +32,7 @@ ws_free(struct spout__ready *ready)
 	    spout__container_of(ready, struct spout_websocket, ready);
 
 	spout__ws_input_free(ws);
+	spout__ws_output_free(ws);
 	spout__buffer_release(&ws->stream.out);
 	free(ws->close_reason);
 	free(ws);
@@ -114,11 +115,10 @@ spout__ws_set_close(
 	ws->close_reason[len] = '\0';
 }
 
-static void
-finish_output(struct spout_websocket *ws)
+void
+spout__ws_finish_output(struct spout_websocket *ws)
 {
-	if (ws->state != SPOUT__WS_ENDING || ws->fin_sent ||
-	    spout__stream_unsent(&ws->stream) > 0)
+	if (ws->state != SPOUT__WS_ENDING || ws->fin_sent || spout__ws_unsent(ws) > 0)
 		return;
 	ws->fin_sent = true;
 	spout__stream_shutdown(&ws->stream);
@@ -141,9 +141,9 @@ spout__ws_end(struct spout_websocket *ws)
 	if (ws->state >= SPOUT__WS_ENDING)
 		return;
 	end_soon(ws, SPOUT__WS_ENDING);
-	spout__ws_stop_sending(ws);
+	spout__ws_wake_writers(ws, -EPIPE);
 	spout__stream_set_reading(&ws->stream, true);
-	finish_output(ws);
+	spout__ws_finish_output(ws);
 }
 
 void
@@ -166,7 +166,8 @@ spout__ws_lost(struct spout_websocket *ws)
 		return;
 	ws->state = SPOUT__WS_CLOSED;
 	spout__ws_set_close(ws, SPOUT__WS_ABNORMAL, "", 0);
-	spout__ws_stop_sending(ws);
+	spout__ws_wake_writers(ws, -EPIPE);
+	spout__ws_drop_output(ws);
 	spout__ws_drop_pending(ws);
 	spout__timer_stop(&ws->timer);
 	spout__stream_close(&ws->stream);
@@ -234,7 +235,6 @@ on_sent(struct spout__stream *stream)
 
 	ws->moved_ms = spout_loop_now_ms(stream->loop);
 	spout__ws_sent(ws);
-	finish_output(ws);
 }
 
 static const struct spout__stream_ops stream_ops = { on_data, on_eof, on_closing,
@@ -358,8 +358,6 @@ ws_new(struct spout_request *req, const struct spout_websocket_handler *handler)
 	spout__http_guest_init(&ws->guest, &guest_ops);
 	spout__ready_init(&ws->ready, on_ready);
 	spout__timer_init(&ws->timer, spout__ws_on_timer);
-	spout__list_init(&ws->writers);
-	spout__list_init(&ws->backlog);
 	spout__ws_reader_init(&ws->reader,
 	    spout__ws_or(handler->max_message_bytes, MAX_MESSAGE_BYTES));
 	return ws;

@@ -40,11 +40,13 @@ struct spout__ws_input {
 	unsigned char pending_opcode; /* 0: nothing */
 };
 
-/* A message that waits for a slow client (DROP_OLDEST), framed. */
-struct spout__ws_frame {
-	struct spout__list link;
-	size_t len;
-	char data[];
+/* What it has while messages wait for its client, or senders for room. */
+struct spout__ws_output {
+	struct spout_websocket *ws;
+	struct spout__list entries; /* messages, behind what the stream has */
+	struct spout__list writers; /* who waits to send */
+	size_t bytes;               /* of those messages, framed */
+	struct spout__ready flush;
 };
 
 struct spout_websocket {
@@ -53,13 +55,11 @@ struct spout_websocket {
 	struct spout__ready ready;     /* go on; in the end the deferred free */
 	struct spout__timer timer;
 	struct spout__ws_reader reader;
-	struct spout__list writers;    /* who waits to send */
-	struct spout__list backlog;    /* frames */
-	size_t backlog_bytes;
 	const struct spout_websocket_handler *handler;
 	struct spout_request *request; /* in open() */
 	struct spout_coroutine *co;    /* the callback that runs */
 	struct spout__ws_input *input; /* NULL when idle */
+	struct spout__ws_output *output; /* NULL when idle */
 	struct spout__ws_scope *scope; /* NULL until asked for */
 	void *data;
 	const char *subprotocol;
@@ -101,6 +101,8 @@ spout__ws_max_unsent(const struct spout_websocket *ws)
 
 /** The connection is gone: close what is left of it. */
 void spout__ws_lost(struct spout_websocket *ws);
+/** In ENDING: FIN, as soon as everything has been sent. */
+void spout__ws_finish_output(struct spout_websocket *ws);
 /** Both sides have closed, or there is nothing more to say: flush, then FIN. */
 void spout__ws_end(struct spout_websocket *ws);
 /** Fail the connection (RFC 6455 7.1.7): say why, and end. */
@@ -130,17 +132,55 @@ void spout__ws_run_pending(struct spout_websocket *ws);
 void spout__ws_run(
     struct spout_websocket *ws, enum spout__ws_opcode opcode, struct spout__buffer *data);
 
+/* --- output.c --------------------------------------------------------------------- */
+
+struct spout__ws_message;
+
+/** Are there messages behind what the stream has? */
+static inline bool
+spout__ws_has_messages(const struct spout_websocket *ws)
+{
+	return ws->output != NULL && !spout__list_empty(&ws->output->entries);
+}
+
+/** Bytes that wait for the client. */
+static inline size_t
+spout__ws_unsent(const struct spout_websocket *ws)
+{
+	return spout__stream_unsent(&ws->stream) +
+	    (ws->output != NULL ? ws->output->bytes : 0);
+}
+
+/** Frame a copy, before all messages that wait. 0 or -errno. */
+int spout__ws_put_copy(struct spout_websocket *ws, enum spout__ws_opcode opcode,
+    const void *data, size_t len);
+/** Frame a copy behind everything; `whole`: as a message, so that it can be dropped. */
+int spout__ws_put(struct spout_websocket *ws, enum spout__ws_opcode opcode,
+    const void *data, size_t len, bool whole);
+/** Queue a reference behind everything. 0 or -errno. */
+int spout__ws_put_message(
+    struct spout_websocket *ws, struct spout__ws_message *message);
+/** Drop messages, the oldest first, until no more than `max` bytes of them wait. */
+void spout__ws_drop_oldest(struct spout_websocket *ws, size_t max);
+/** Drop all messages that wait. */
+void spout__ws_drop_output(struct spout_websocket *ws);
+/** What a socket with output has; NULL when out of memory. */
+struct spout__ws_output *spout__ws_output(struct spout_websocket *ws);
+void spout__ws_output_free(struct spout_websocket *ws);
+/** Write what can be written now. */
+void spout__ws_flush(struct spout_websocket *ws);
+/** Some of the queue has left: go on. */
+void spout__ws_sent(struct spout_websocket *ws);
+
 /* --- send.c ----------------------------------------------------------------------- */
 
 /** Queue a control frame; a pong or ping that finds the queue full is not sent. */
 int spout__ws_put_control(struct spout_websocket *ws, enum spout__ws_opcode opcode,
     const void *data, size_t len);
-/** Queue a Close frame behind everything else. */
+/** Queue a Close frame behind everything else; nothing may be sent any more. */
 void spout__ws_put_close(struct spout_websocket *ws, int code, const char *reason);
-/** Some of the queue has left. */
-void spout__ws_sent(struct spout_websocket *ws);
-/** Nothing more is sent: drop what waits, wake who waits. */
-void spout__ws_stop_sending(struct spout_websocket *ws);
+/** Wake who waits to send: 0, or what its sending returns. */
+void spout__ws_wake_writers(struct spout_websocket *ws, int error);
 
 /* --- timer.c ---------------------------------------------------------------------- */
 

@@ -50,7 +50,7 @@ due_at(const struct spout_websocket *ws)
 		at = ping_at(ws);
 	else
 		at = ws->end_by_ms;
-	if (spout__stream_unsent(&ws->stream) > 0)
+	if (spout__ws_unsent(ws) > 0)
 		at = min_of(at, after(ws->moved_ms,
 		    spout__ws_or(ws->handler->write_timeout_ms, WRITE_TIMEOUT_MS)));
 	return at;

@@ -18,6 +18,7 @@
 #include "http/server.h"
 #include "websocket/handshake.h"
 #include "websocket/socket.h"
+#include "ws_help.h"
 
 static char seen[512]; /* what the callbacks saw */
 static struct spout_websocket *last;
@@ -155,102 +156,19 @@ static struct spout_app app = { .name = "sockets", .routes = routes };
 
 /* --- the client ------------------------------------------------------------------- */
 
-#define FIELDS \
-	"Host: a.example\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n" \
-	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-
-static struct spout_stream *client;
-
-/* Ask for a socket; returns the head of the answer. `more`: what goes out with it. */
 static const char *
 ask(const char *target, const char *fields, const char *more, size_t more_len)
 {
-	struct spout_test_server *server = spout_test_serve(&app);
-	const char *text = spout_sprintf("GET %s HTTP/1.1\r\n" FIELDS "%s\r\n", target,
-	    fields);
-	size_t len = strlen(text);
-	char *all = spout_alloc(len + more_len);
-	struct spout_slice head;
-
 	seen[0] = '\0';
-	memcpy(all, text, len);
-	if (more_len > 0)
-		memcpy(all + len, more, more_len);
-	client = spout_tcp_connect("127.0.0.1", spout_test_port(server));
-	spout_stream_write(client, all, len + more_len);
-	head = spout_stream_read_until(client, "\r\n\r\n", 4096);
-	return spout_strndup(head.data, head.len);
+	return ws_ask(&app, target, fields, more, more_len);
 }
 
 static void
 dial(const char *target)
 {
-	CU_ASSERT_EQUAL(strncmp(ask(target, "", "", 0), "HTTP/1.1 101 ", 13), 0);
+	seen[0] = '\0';
+	ws_dial(&app, target);
 }
-
-static size_t
-put_frame(char *to, unsigned first, const char *payload, size_t len)
-{
-	to[0] = (char)first;
-	to[1] = (char)(0x80 | len);
-	memset(to + 2, 0, 4);
-	memcpy(to + 6, payload, len);
-	return 6 + len;
-}
-
-/* A frame with a mask of zeros; up to 125 bytes. */
-static void
-say_bytes(unsigned first, const char *payload, size_t len)
-{
-	char frame[200];
-
-	spout_stream_write(client, frame, put_frame(frame, first, payload, len));
-}
-
-static void
-say(const char *text)
-{
-	say_bytes(0x81, text, strlen(text));
-}
-
-static size_t
-number(size_t n)
-{
-	struct spout_slice s = spout_stream_read_bytes(client, n);
-	size_t value = 0;
-
-	while (n-- > 0)
-		value = value << 8 | (unsigned char)*s.data++;
-	return value;
-}
-
-/* The next frame: "text hello", "close 1000 bye"; "end" when there is none. */
-static const char *
-hear(void)
-{
-	static const char *const names[16] = { [1] = "text", [2] = "binary",
-		[8] = "close", [9] = "ping", [10] = "pong" };
-	struct spout_slice s;
-	unsigned first;
-	size_t len;
-
-	if (spout_try_stream_read_bytes(client, 1, &s) < 0)
-		return "end";
-	first = (unsigned char)s.data[0];
-	CU_ASSERT_EQUAL(first & 0x70, 0);
-	len = number(1);
-	len = len == 126 ? number(2) : len == 127 ? number(8) : len;
-	if ((first & 15) == 8 && len >= 2) {
-		unsigned code = (unsigned)number(2);
-
-		s = spout_stream_read_bytes(client, len - 2);
-		return spout_sprintf("close %u %.*s", code, (int)s.len, s.data);
-	}
-	s = spout_stream_read_bytes(client, len);
-	return spout_sprintf("%s %.*s", names[first & 15], (int)s.len, s.data);
-}
-
-#define HEARS(text) CU_ASSERT_STRING_EQUAL(hear(), (text))
 
 static void
 await_seen(const char *text)
@@ -289,7 +207,7 @@ a_handshake_is_taken_or_refused_by_the_letter(void)
 	CU_ASSERT_EQUAL(hand(HOST UP V13 KEY, &h), 0);
 	CU_ASSERT_STRING_EQUAL(h.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 	CU_ASSERT_PTR_NULL(h.subprotocol);
-	CU_ASSERT_EQUAL(hand(FIELDS, &h), 0);
+	CU_ASSERT_EQUAL(hand(WS_FIELDS, &h), 0);
 	CU_ASSERT_EQUAL(
 	    hand(HOST "Connection: upgrade\r\nUpgrade: a, WEBSOCKET\r\n" V13 KEY, &h), 0);
 	CU_ASSERT_EQUAL(hand(HOST V13 KEY, &h), 426);
@@ -328,7 +246,7 @@ allowed(const char *origin, const char *const *origins)
 {
 	struct spout__ws_handshake h;
 
-	CU_ASSERT_EQUAL(hand(FIELDS, &h), 0);
+	CU_ASSERT_EQUAL(hand(WS_FIELDS, &h), 0);
 	return spout__ws_origin_allowed(&head, spout_slice(origin), origins);
 }
 
@@ -367,13 +285,13 @@ SPOUT_TEST(a_socket_opens_with_what_open_has_sent_behind_the_101)
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\r\nSec-WebSocket-Protocol: v1.chat\r\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\r\nSet-Cookie: a=b"));
 	CU_ASSERT_STRING_EQUAL(spout_websocket_subprotocol(last), "v1.chat");
-	HEARS("text one");
-	HEARS("binary two");
+	WS_HEARS("text one");
+	WS_HEARS("binary two");
 	CU_ASSERT_STRING_EQUAL(spout_websocket_data(last), "send");
-	say_bytes(0x88, "\x03\xe8", 2);
-	HEARS("close 1000 ");
-	HEARS("end");
-	spout_stream_close(client);
+	ws_say_bytes(0x88, "\x03\xe8", 2);
+	WS_HEARS("close 1000 ");
+	WS_HEARS("end");
+	spout_stream_close(ws_client);
 	await_seen("scope");
 	CU_ASSERT_STRING_EQUAL(seen, "close 1000 scope ");
 }
@@ -385,33 +303,33 @@ SPOUT_TEST(open_may_refuse_with_an_ordinary_answer)
 	CU_ASSERT_EQUAL(strncmp(text, "HTTP/1.1 403 ", 13), 0);
 	CU_ASSERT_PTR_NULL(strstr(text, "Upgrade"));
 	CU_ASSERT_STRING_EQUAL(seen, "");
-	spout_stream_close(client);
+	spout_stream_close(ws_client);
 	text = ask("/ws", "Origin: https://evil.example\r\n", "", 0);
 	CU_ASSERT_EQUAL(strncmp(text, "HTTP/1.1 403 ", 13), 0);
-	spout_stream_close(client);
+	spout_stream_close(ws_client);
 }
 
 SPOUT_TEST(frames_that_come_with_the_request_are_not_lost)
 {
 	char frame[20];
-	size_t n = put_frame(frame, 0x81, "early", 5);
+	size_t n = ws_put_frame(frame, 0x81, "early", 5);
 
 	ask("/ws", "", frame, n);
-	HEARS("text early");
-	spout_stream_close(client);
+	WS_HEARS("text early");
+	spout_stream_close(ws_client);
 	ask("/ws?mode=wait", "", frame, n);
-	HEARS("text early");
-	spout_stream_close(client);
+	WS_HEARS("text early");
+	spout_stream_close(ws_client);
 	await_seen("close 1006");
 }
 
 SPOUT_TEST(open_may_close)
 {
 	dial("/ws?mode=close");
-	HEARS("close 4000 full");
-	say_bytes(0x88, "\x0f\xa0", 2);
-	HEARS("end");
-	spout_stream_close(client);
+	WS_HEARS("close 4000 full");
+	ws_say_bytes(0x88, "\x0f\xa0", 2);
+	WS_HEARS("end");
+	spout_stream_close(ws_client);
 	await_seen("close 4000");
 }
 
@@ -422,36 +340,36 @@ SPOUT_TEST(messages_are_taken_one_at_a_time_in_order)
 	char number_text[8];
 
 	dial("/ws");
-	say("nap");
-	say_bytes(0x89, "still here?", 11);
+	ws_say("nap");
+	ws_say_bytes(0x89, "still here?", 11);
 	for (unsigned i = 0; i < 200; i++) {
 		snprintf(number_text, sizeof(number_text), "%u", i);
-		say(number_text);
+		ws_say(number_text);
 	}
-	HEARS("pong still here?"); /* while the callback waits */
-	HEARS("text nap");
+	WS_HEARS("pong still here?"); /* while the callback waits */
+	WS_HEARS("text nap");
 	for (unsigned i = 0; i < 200; i++)
-		CU_ASSERT_EQUAL(atoi(hear() + 5), (int)i);
-	say_bytes(0x82, "\0\xff", 2);
-	CU_ASSERT_EQUAL(memcmp(hear(), "binary \0\xff", 7), 0);
-	say_bytes(0x81, "", 0);
-	HEARS("text ");
-	spout_stream_close(client);
+		CU_ASSERT_EQUAL(atoi(ws_hear() + 5), (int)i);
+	ws_say_bytes(0x82, "\0\xff", 2);
+	CU_ASSERT_EQUAL(memcmp(ws_hear(), "binary \0\xff", 7), 0);
+	ws_say_bytes(0x81, "", 0);
+	WS_HEARS("text ");
+	spout_stream_close(ws_client);
 	await_seen("close 1006");
 }
 
 SPOUT_TEST(pings_and_pongs_can_be_looked_at)
 {
 	dial("/controls");
-	say("nap");
-	say_bytes(0x89, "p1", 2);
-	say_bytes(0x8a, "p2", 2);
-	say_bytes(0x89, "", 0);
-	HEARS("pong p1");
-	HEARS("text nap");
-	HEARS("pong ");
+	ws_say("nap");
+	ws_say_bytes(0x89, "p1", 2);
+	ws_say_bytes(0x8a, "p2", 2);
+	ws_say_bytes(0x89, "", 0);
+	WS_HEARS("pong p1");
+	WS_HEARS("text nap");
+	WS_HEARS("pong ");
 	CU_ASSERT_STRING_EQUAL(seen, "p1 p2  ");
-	spout_stream_close(client);
+	spout_stream_close(ws_client);
 }
 
 SPOUT_TEST(a_callback_that_fails_closes_with_1011)
@@ -459,9 +377,9 @@ SPOUT_TEST(a_callback_that_fails_closes_with_1011)
 	spout_test_log_begin();
 	spout_test_log_expect("WebSocket callback failed: no luck");
 	dial("/ws");
-	say("fail");
-	HEARS("close 1011 ");
-	spout_stream_close(client);
+	ws_say("fail");
+	WS_HEARS("close 1011 ");
+	spout_stream_close(ws_client);
 	await_seen("close 1006");
 	SPOUT_TEST_LOG_END();
 }
@@ -470,19 +388,19 @@ SPOUT_TEST(a_callback_may_choose_the_code)
 {
 	spout_test_log_begin();
 	dial("/ws");
-	say("code");
-	HEARS("close 4001 why");
-	say_bytes(0x88, "\x0f\xa1", 2);
-	HEARS("end");
-	spout_stream_close(client);
+	ws_say("code");
+	WS_HEARS("close 4001 why");
+	ws_say_bytes(0x88, "\x0f\xa1", 2);
+	WS_HEARS("end");
+	spout_stream_close(ws_client);
 	await_seen("close 4001 ");
 	dial("/ws");
-	say("close");
-	say("too late");
-	HEARS("close 4002 bye");
-	say_bytes(0x88, "\x0f\xa2", 2);
-	HEARS("end");
-	spout_stream_close(client);
+	ws_say("close");
+	ws_say("too late");
+	WS_HEARS("close 4002 bye");
+	ws_say_bytes(0x88, "\x0f\xa2", 2);
+	WS_HEARS("end");
+	spout_stream_close(ws_client);
 	await_seen("close 4002 ");
 	SPOUT_TEST_LOG_END();
 }
@@ -490,9 +408,9 @@ SPOUT_TEST(a_callback_may_choose_the_code)
 SPOUT_TEST(a_lost_connection_cancels_the_callback_and_closes_with_1006)
 {
 	dial("/ws");
-	say("forever");
+	ws_say("forever");
 	await_seen("waits");
-	spout_stream_close(client);
+	spout_stream_close(ws_client);
 	await_seen("close");
 	CU_ASSERT_STRING_EQUAL(seen, "waits close 1006 ");
 }
@@ -500,11 +418,11 @@ SPOUT_TEST(a_lost_connection_cancels_the_callback_and_closes_with_1006)
 SPOUT_TEST(an_orderly_close_lets_the_callback_end)
 {
 	dial("/ws");
-	say("nap");
-	say_bytes(0x88, "\x0b\xb8x", 3);
-	HEARS("close 3000 ");
-	HEARS("end");
-	spout_stream_close(client);
+	ws_say("nap");
+	ws_say_bytes(0x88, "\x0b\xb8x", 3);
+	WS_HEARS("close 3000 ");
+	WS_HEARS("end");
+	spout_stream_close(ws_client);
 	await_seen("close");
 	CU_ASSERT_STRING_EQUAL(seen, "close 3000 x ");
 }
@@ -518,10 +436,10 @@ failed_by(const char *bytes, size_t len)
 	const char *text;
 
 	dial("/ws");
-	spout_stream_write(client, bytes, len);
-	text = hear();
-	CU_ASSERT_STRING_EQUAL(hear(), "end");
-	spout_stream_close(client);
+	spout_stream_write(ws_client, bytes, len);
+	text = ws_hear();
+	CU_ASSERT_STRING_EQUAL(ws_hear(), "end");
+	spout_stream_close(ws_client);
 	await_seen("close");
 	CU_ASSERT_EQUAL(atoi(seen + 6), atoi(text + 6));
 	return atoi(text + 6);
@@ -542,9 +460,9 @@ SPOUT_TEST(faults_of_the_client_have_their_codes)
 	CU_ASSERT_EQUAL(failed_by(frame, 6 + 101), 1009);
 	frame[1] = (char)0xe4;
 	dial("/ws");
-	spout_stream_write(client, frame, 6 + 100);
-	CU_ASSERT_EQUAL(strlen(hear()), 5 + 100);
-	spout_stream_close(client);
+	spout_stream_write(ws_client, frame, 6 + 100);
+	CU_ASSERT_EQUAL(strlen(ws_hear()), 5 + 100);
+	spout_stream_close(ws_client);
 }
 
 /* --- time ------------------------------------------------------------------------- */
@@ -553,23 +471,23 @@ SPOUT_TEST(silence_is_answered_by_pings_and_then_by_the_end, .virtual_clock = tr
 {
 	dial("/pings");
 	for (unsigned i = 0; i < 3; i++) {
-		HEARS("ping ");
-		say_bytes(0x8a, "", 0);
+		WS_HEARS("ping ");
+		ws_say_bytes(0x8a, "", 0);
 	}
-	HEARS("ping ");
-	HEARS("end");
+	WS_HEARS("ping ");
+	WS_HEARS("end");
 	CU_ASSERT_STRING_EQUAL(seen, "close 1006 timed out ");
-	spout_stream_close(client);
+	spout_stream_close(ws_client);
 }
 
 SPOUT_TEST(a_client_that_does_not_close_is_cut_off, .virtual_clock = true)
 {
 	dial("/ws");
-	say("close");
-	HEARS("close 4002 bye");
-	HEARS("end");
+	ws_say("close");
+	WS_HEARS("close 4002 bye");
+	WS_HEARS("end");
 	CU_ASSERT_STRING_EQUAL(seen, "close 1006 timed out ");
-	spout_stream_close(client);
+	spout_stream_close(ws_client);
 }
 
 /* --- slow clients ----------------------------------------------------------------- */
@@ -577,13 +495,13 @@ SPOUT_TEST(a_client_that_does_not_close_is_cut_off, .virtual_clock = true)
 SPOUT_TEST(a_sender_waits_for_a_slow_client)
 {
 	dial("/waits");
-	say("many");
+	ws_say("many");
 	spout_sleep(20);
 	CU_ASSERT_STRING_EQUAL(seen, "");
 	for (unsigned i = 0; i < 400; i++)
-		CU_ASSERT_EQUAL(atoi(hear() + 7), (int)i);
+		CU_ASSERT_EQUAL(atoi(ws_hear() + 7), (int)i);
 	await_seen("sent");
-	spout_stream_close(client);
+	spout_stream_close(ws_client);
 	await_seen("close 1006");
 }
 
@@ -592,16 +510,16 @@ SPOUT_TEST(the_oldest_messages_of_a_slow_client_are_dropped)
 	int n, before = -1, count = 0;
 
 	dial("/drops");
-	say("many");
+	ws_say("many");
 	await_seen("sent");
 	CU_ASSERT(dropped > 0);
 	for (n = 0; n != 399; count++) {
-		n = atoi(hear() + 7);
+		n = atoi(ws_hear() + 7);
 		CU_ASSERT(n > before);
 		before = n;
 	}
 	CU_ASSERT_EQUAL((unsigned)count + dropped, 400);
-	spout_stream_close(client);
+	spout_stream_close(ws_client);
 	await_seen("close 1006");
 }
 
@@ -610,15 +528,15 @@ SPOUT_TEST(a_slow_client_is_closed)
 	const char *text;
 
 	dial("/closes");
-	say("many");
+	ws_say("many");
 	await_seen("refused");
 	do
-		text = hear();
+		text = ws_hear();
 	while (strncmp(text, "binary", 6) == 0);
 	CU_ASSERT_STRING_EQUAL(text, "close 1008 too slow");
-	say_bytes(0x88, "\x03\xf0", 2);
-	HEARS("end");
-	spout_stream_close(client);
+	ws_say_bytes(0x88, "\x03\xf0", 2);
+	WS_HEARS("end");
+	spout_stream_close(ws_client);
 	await_seen("close 1008");
 }
 
@@ -627,8 +545,8 @@ SPOUT_TEST(an_idle_socket_holds_no_buffer_and_no_stack)
 	struct spout_test_mark before, after;
 
 	dial("/ws");
-	say("one");
-	HEARS("text one");
+	ws_say("one");
+	WS_HEARS("text one");
 	spout_sleep(1);
 	CU_ASSERT_PTR_NULL(last->input);
 	CU_ASSERT_PTR_NULL(last->co);
@@ -636,11 +554,11 @@ SPOUT_TEST(an_idle_socket_holds_no_buffer_and_no_stack)
 	CU_ASSERT_PTR_NULL(last->scope);
 	CU_ASSERT(sizeof(*last) < 600);
 	spout_test_mark(&before);
-	say("forever");
+	ws_say("forever");
 	await_seen("waits");
 	spout_test_mark(&after);
 	CU_ASSERT_EQUAL(after.coroutines, before.coroutines + 1);
-	spout_stream_close(client);
+	spout_stream_close(ws_client);
 	await_seen("close 1006");
 }
 
