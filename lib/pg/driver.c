@@ -9,7 +9,7 @@
  */
 #include "config.h"
 
-#include "pg/driver.h"
+#include "pg/lease.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -51,6 +51,8 @@ list_of(struct spout__pg_driver *driver, enum spout__pipe_state state)
 		return &driver->running;
 	case SPOUT__PIPE_FAST:
 		return &driver->sharing;
+	case SPOUT__PIPE_LEASED:
+		return &driver->leased;
 	default:
 		return NULL;
 	}
@@ -235,6 +237,10 @@ serve_alone(struct spout__pg_driver *driver)
 	if (pipe == NULL || query == NULL)
 		return false;
 	spout__driver_unqueue(query);
+	if (query->lease != NULL) {
+		spout__lease_grant(query->lease, pipe);
+		return true;
+	}
 	spout__driver_move(pipe, SPOUT__PIPE_ALONE);
 	spout__pipe_send(pipe, query, false);
 	spout__pipe_flush(pipe);
@@ -399,7 +405,8 @@ spout__driver_submit(struct spout__pg_query *query)
 	struct spout_loop *loop = driver->pg->loop;
 	struct spout__pg_failure failure;
 
-	spout__count(SPOUT__C_PG_QUERIES, 1);
+	if (query->lease == NULL)
+		spout__count(SPOUT__C_PG_QUERIES, 1);
 	if (query->plan != NULL)
 		query->plan->queries++;
 	if (driver->stopping || driver->n_waiting >= MAX_WAITING) {
@@ -524,6 +531,7 @@ spout__driver_new(struct spout__pg *pg)
 	spout__list_init(&driver->resting);
 	spout__list_init(&driver->running);
 	spout__list_init(&driver->sharing);
+	spout__list_init(&driver->leased);
 	spout__ready_init(&driver->feed, feed);
 	spout__tend_init(driver);
 	for (i = 0; i < pg->n_conns; i++) {

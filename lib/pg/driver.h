@@ -23,6 +23,8 @@
  *            ^                                                | ^              |
  *            |                                                v +---- over ----+
  *            +--- lost, expired, cancel unsettled --------- FAST
+ *
+ * A RESTING one can also go to a coroutine that wants it for itself: lease.h.
  */
 #ifndef SPOUT_PG_DRIVER_H
 #define SPOUT_PG_DRIVER_H
@@ -86,6 +88,7 @@ struct spout__pg_query {
 	struct spout__pg_driver *driver;
 	struct spout__pg_pipe *pipe; /* sent there; NULL: it waits */
 	struct spout__pg_plan *plan;
+	struct spout__pg_lease *lease; /* it wants a connection and is no statement */
 	struct spout__pg_statement statement;
 	struct spout_rows rows;
 	uint64_t sequence, queued_ms, deadline_ms;
@@ -109,6 +112,8 @@ enum spout__pipe_state {
 	SPOUT__PIPE_RESTING,
 	SPOUT__PIPE_ALONE,
 	SPOUT__PIPE_FAST,
+	SPOUT__PIPE_LEASED,   /* lease.c */
+	SPOUT__PIPE_CLEANING, /* cleanse.c */
 };
 
 struct spout__pg_pipe {
@@ -119,7 +124,7 @@ struct spout__pg_pipe {
 	struct spout_fd_handler *handler;
 	struct spout__timer
 	    timer;               /* of a cancel, or to look whether the first is stuck */
-	struct spout__job job;   /* while TAKING */
+	struct spout__job job;   /* while TAKING or CLEANING */
 	bool dropped;            /* nobody wants what is being taken */
 	struct spout__list sent; /* queries whose end has not been read, in order */
 	unsigned n_sent;
@@ -128,6 +133,8 @@ struct spout__pg_pipe {
 	uint64_t used_ms, cancelled_ms;
 	struct spout__pg_query *reading; /* whose result comes next; NULL: a Sync */
 	struct spout__pg_query *culprit; /* whose error ended the transaction */
+	struct spout__pg_lease *lease;   /* while LEASED */
+	unsigned syncs;                  /* then: sent, and not answered yet */
 	uint64_t waiting_bytes;          /* read of a result that is not whole yet */
 	bool fed;                        /* something was sent, and perhaps not flushed */
 	bool busy;                       /* counted as such */
@@ -145,6 +152,8 @@ struct spout__pg_pipe {
 bool spout__pipe_open(struct spout__pg_pipe *pipe);
 /** The driver lets it go: plain mode, no events. False if it must be closed. */
 bool spout__pipe_close(struct spout__pg_pipe *pipe);
+/** The loop hears nothing of its socket any more. */
+void spout__pipe_let_go(struct spout__pg_pipe *pipe);
 /** Still good for a statement? Looks at the socket if nothing is under way. */
 bool spout__pipe_sound(struct spout__pg_pipe *pipe);
 /** Send one; alone, or behind others with one Sync for all. May break the pipe. */
@@ -200,6 +209,8 @@ struct spout__pg_pipe *spout__hold_take(struct spout__pg_driver *driver, unsigne
 void spout__hold_give(struct spout__pg_pipe *pipe);
 /** The place of a connection that was closed. */
 void spout__hold_drop(struct spout__pg_pipe *pipe);
+/** One that was CLEANING: it is clean, or to be closed. */
+void spout__hold_cleansed(struct spout__pg_pipe *pipe, bool clean);
 /** Call off what is TAKING. */
 void spout__hold_trim(struct spout__pg_driver *driver);
 
@@ -210,7 +221,7 @@ struct spout__pg_driver {
 	struct spout__pg_plans plans;
 	struct spout__list fast, alone; /* queries that wait, the oldest first */
 	struct spout__list jobs;        /* struct spout__pg_job.link */
-	struct spout__list taking, resting, running, sharing; /* pipes by state */
+	struct spout__list taking, resting, running, sharing, leased; /* pipes by state */
 	unsigned n_waiting, n_waiting_jobs, n_taking, n_sharing;
 	unsigned n_held, n_jobs;      /* units */
 	uint64_t sequence, shared_ms; /* when the fast lane was used last; 0: never */

@@ -9,7 +9,7 @@
  */
 #include "config.h"
 
-#include "pg/driver.h"
+#include "pg/lease.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -114,6 +114,18 @@ take_over(struct spout__job *job)
 	spout__hold_drop(pipe);
 	if (!pipe->dropped)
 		spout__driver_refuse(driver, &failure);
+}
+
+void
+spout__hold_cleansed(struct spout__pg_pipe *pipe, bool clean)
+{
+	if (clean) {
+		(void)hold(pipe);
+	} else {
+		spout__pg_disconnect(pipe->conn);
+		spout__hold_drop(pipe);
+	}
+	spout__driver_kick(pipe->driver);
 }
 
 /* Have a thread make it good. */
@@ -258,6 +270,7 @@ spout__driver_stop(struct spout__pg_driver *driver, uint64_t until_ms)
 		spout__pg_job_refuse(job, -ECANCELED);
 	}
 	spout__hold_trim(driver);
+	spout__lease_cut_all(driver);
 	ask_all(&driver->running);
 	ask_all(&driver->sharing);
 	drain_all(&driver->running, until_ms);
@@ -272,7 +285,9 @@ spout__driver_close(struct spout__pg_driver *driver)
 
 	for (i = 0; i < driver->pg->n_conns; i++) {
 		pipe = &driver->pipes[i];
-		if (pipe->state == SPOUT__PIPE_TAKING) {
+		spout__lease_forget(pipe);
+		if (pipe->state == SPOUT__PIPE_TAKING ||
+		    pipe->state == SPOUT__PIPE_CLEANING) {
 			spout__pg_disconnect(pipe->conn);
 			spout__hold_drop(pipe);
 		} else if (pipe->state != SPOUT__PIPE_OUT) {

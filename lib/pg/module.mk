@@ -3,12 +3,14 @@ lib_libspout_all_la_SOURCES += \
 	%D%/answers.c \
 	%D%/cancel.c \
 	%D%/classify.c \
+	%D%/cleanse.c \
 	%D%/connect.c \
 	%D%/driver.c %D%/driver.h \
 	%D%/exec.c \
 	%D%/failure.c \
 	%D%/hold.c \
 	%D%/job.c \
+	%D%/lease.c %D%/lease.h \
 	%D%/migrate.c \
 	%D%/params.c \
 	%D%/pg.h \

@@ -18,7 +18,7 @@
  */
 #include "config.h"
 
-#include "pg/driver.h"
+#include "pg/lease.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -305,6 +305,10 @@ on_socket(int fd, unsigned events, void *arg)
 	struct spout__pg_pipe *pipe = arg;
 
 	(void)fd;
+	if (pipe->lease != NULL) {
+		spout__lease_ready(pipe, events);
+		return;
+	}
 	if ((events & SPOUT_READ) != 0)
 		spout__pipe_read(pipe);
 	if (!spout__pipe_idle(pipe))
@@ -339,9 +343,8 @@ spout__pipe_open(struct spout__pg_pipe *pipe)
 	return true;
 }
 
-/* Nothing comes in any more. */
-static void
-detach(struct spout__pg_pipe *pipe)
+void
+spout__pipe_let_go(struct spout__pg_pipe *pipe)
 {
 	spout_loop_remove_handler(pipe->handler);
 	pipe->handler = NULL;
@@ -351,7 +354,7 @@ detach(struct spout__pg_pipe *pipe)
 bool
 spout__pipe_close(struct spout__pg_pipe *pipe)
 {
-	detach(pipe);
+	spout__pipe_let_go(pipe);
 	pipe->conn->idle_since_ms = pipe->used_ms;
 	return !pipe->broken && PQexitPipelineMode(pipe->conn->pq) == 1;
 }
@@ -396,7 +399,7 @@ spout__pipe_lose(struct spout__pg_pipe *pipe)
 
 	hear_last_words(pipe);
 	pipe->broken = true;
-	detach(pipe);
+	spout__pipe_let_go(pipe);
 	failure = lost = conn->failure;
 	if (lost.error != -EHOSTDOWN)
 		spout__pg_fail(

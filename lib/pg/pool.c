@@ -336,8 +336,8 @@ spout__pg_borrow(struct spout__pg_job *job)
 /* --- returning -------------------------------------------------------------------- */
 
 /* Out of any transaction, nothing half done? Rolls back what the job left open. */
-static bool
-make_clean(struct spout__pg_conn *conn)
+bool
+spout__pg_make_clean(struct spout__pg_conn *conn)
 {
 	if (PQpipelineStatus(conn->pq) != PQ_PIPELINE_OFF ||
 	    PQsetnonblocking(conn->pq, 1) != 0)
@@ -364,7 +364,8 @@ spout__pg_return(struct spout__pg_conn *conn)
 	settled = spout__pg_cancel_settle(conn, !conn->doomed);
 	conn->idle_since_ms = spout__clock_ms();
 	if (!settled || conn->doomed || PQstatus(conn->pq) != CONNECTION_OK ||
-	    conn->idle_since_ms >= conn->expires_ms || !make_clean(conn) || conn->doomed)
+	    conn->idle_since_ms >= conn->expires_ms || !spout__pg_make_clean(conn) ||
+	    conn->doomed)
 		spout__pg_disconnect(conn);
 	spout__gauge_add_shared(SPOUT__G_PG_CONNECTIONS_BUSY, -1);
 	spout__pg_shelve(conn);

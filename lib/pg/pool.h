@@ -131,6 +131,8 @@ struct spout__pg *spout__pg_of(struct spout_loop *loop);
 struct spout__pg_conn *spout__pg_borrow(struct spout__pg_job *job);
 /** Give it back: whole to the idle ones, else closed. */
 void spout__pg_return(struct spout__pg_conn *conn);
+/** Roll back what is open; false if that does not do. On a thread. */
+bool spout__pg_make_clean(struct spout__pg_conn *conn);
 /** A place with a connection, or NULL. */
 struct spout__pg_conn *spout__pg_take_idle(struct spout__pg *pg);
 /** An empty place that may connect, or NULL with a failure if the database is down. */

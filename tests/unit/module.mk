@@ -158,6 +158,11 @@ tests_unit_test_pg_driver_SOURCES = tests/unit/test_pg_driver.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
 tests_unit_test_pg_driver_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_pg_driver_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
+check_PROGRAMS += tests/unit/test_pg_lease
+tests_unit_test_pg_lease_SOURCES = tests/unit/test_pg_lease.c \
+	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
+tests_unit_test_pg_lease_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_pg_lease_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
 check_PROGRAMS += tests/unit/test_pg_away
 tests_unit_test_pg_away_SOURCES = tests/unit/test_pg_away.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
