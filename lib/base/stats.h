@@ -65,6 +65,10 @@
 	X(PG_CANCELS, "spout_pg_cancels_total", "PostgreSQL cancel requests sent.") \
 	X(PG_ACQUIRE_TIMEOUTS, "spout_pg_acquire_timeouts_total", \
 	    "Waits for a PostgreSQL connection that ran out of time.") \
+	X(PG_NOTIFICATIONS, "spout_pg_notifications_total", \
+	    "PostgreSQL notifications received.") \
+	X(PG_LISTEN_LOSSES, "spout_pg_listen_losses_total", \
+	    "Losses of the connection that listens to notifications.") \
 	X(LOG_DROPPED, "spout_log_lines_dropped_total", \
 	    "Log lines dropped because the ring was full (any thread).")
 

@@ -65,8 +65,9 @@ spout__pg_hook(struct spout__pg_conn *conn)
 /* --- connecting ------------------------------------------------------------------- */
 
 static PGconn *
-start_connecting(const struct spout__pg *pg)
+start_connecting(const struct spout__pg_conn *conn)
 {
+	const struct spout__pg *pg = conn->pg;
 	const char *const keywords[] = { "application_name", "client_encoding",
 		"keepalives", "keepalives_idle", "keepalives_interval",
 		"keepalives_count", "tcp_user_timeout", "gssencmode", "dbname", "options",
@@ -150,7 +151,8 @@ equip(struct spout__pg_conn *conn)
 	conn->handle = handle;
 	conn->logged_in = true;
 	conn->logins++;
-	pg->open++;
+	conn->backend_pid = PQbackendPID(conn->pq);
+	pg->open += !conn->outside;
 	pthread_mutex_unlock(&pg->lock);
 	spout__gauge_add_shared(SPOUT__G_PG_CONNECTIONS_OPEN, 1);
 	return 0;
@@ -163,7 +165,7 @@ spout__pg_connect(struct spout__pg_conn *conn, uint64_t until_ms)
 
 	conn->reused = conn->doomed = conn->hooked = false;
 	conn->pid = getpid();
-	conn->pq = start_connecting(conn->pg);
+	conn->pq = start_connecting(conn);
 	if (conn->pq == NULL)
 		return spout__pg_fail(
 		    &conn->failure, -ENOMEM, "out of memory (connection)");
@@ -193,7 +195,7 @@ spout__pg_disconnect(struct spout__pg_conn *conn)
 	conn->handle = NULL;
 	if (conn->logged_in) {
 		conn->logged_in = false;
-		pg->open--;
+		pg->open -= !conn->outside;
 		spout__gauge_add_shared(SPOUT__G_PG_CONNECTIONS_OPEN, -1);
 	}
 	pthread_mutex_unlock(&pg->lock);

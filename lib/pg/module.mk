@@ -11,6 +11,8 @@ lib_libspout_all_la_SOURCES += \
 	%D%/hold.c \
 	%D%/job.c \
 	%D%/lease.c %D%/lease.h \
+	%D%/listen.c %D%/listen.h \
+	%D%/listener.c \
 	%D%/migrate.c \
 	%D%/params.c \
 	%D%/pg.h \
@@ -22,4 +24,4 @@ lib_libspout_all_la_SOURCES += \
 	%D%/run.c \
 	%D%/start.c \
 	%D%/tend.c
-spoutinclude_HEADERS += lib/include/spout/pg.h
+spoutinclude_HEADERS += lib/include/spout/pg.h lib/include/spout/pg_listen.h

@@ -37,6 +37,8 @@ struct spout__pg_options {
 	unsigned idle_ms;     /* an unused connection is closed [300000] */
 	unsigned
 	    fast_us; /* a plain read that takes no longer shares a connection [3000] */
+	unsigned listen_check_ms; /* the connection that listens is asked after silence
+				   * [30000] */
 	uint64_t max_result_bytes; /* of a query; a larger one fails [64 MiB] */
 };
 

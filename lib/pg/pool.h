@@ -46,6 +46,7 @@ struct spout__pg;
 struct spout__pg_driver;
 struct spout__pg_job;
 struct spout__pg_cancel;
+struct spout__pg_listener;
 
 struct spout__pg_conn {
 	struct spout__pg *pg;
@@ -60,12 +61,14 @@ struct spout__pg_conn {
 	bool doomed; /* never to be used again */
 	bool hooked; /* spout__pg_hook() */
 	bool unsent; /* it proved dead before the statement was sent */
+	bool outside; /* no place of the pool: the one that listens */
 	struct spout__pg_failure failure; /* the last one since a job took it */
 	struct spout__pg_failure misuse;  /* of rows, by the function that has it */
 	struct spout_rows *rows;   /* of spout_pg_exec(): freed with the job's function */
 	struct spout__pg_job *job; /* (lock) who has it */
 	bool woken;                /* (lock) wake_fd was written */
 	bool logged_in;            /* (lock) counted in pg->open */
+	int backend_pid;           /* (lock) of the server; stays when it is closed */
 	PGcancel *handle;          /* (lock) set while logged in */
 	struct spout__pg_cancel *cancel; /* (lock) being cancelled */
 };
@@ -75,6 +78,7 @@ struct spout__pg {
 	struct spout__pg_options options;
 	char *url, *application_name, *startup_options;
 	struct spout__pg_driver *driver; /* loop thread */
+	struct spout__pg_listener *listener; /* loop thread; NULL: not needed yet */
 	struct spout_periodic *maintenance;
 	struct spout__job upkeep; /* loop thread, while it is not out */
 	bool maintaining;         /* it is out; loop thread */

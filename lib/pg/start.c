@@ -16,6 +16,7 @@
 #include <spout/log.h>
 
 #include "base/clock.h"
+#include "pg/listen.h"
 
 /* Longer than a cancelled job takes. */
 #define FREE_MS (2 * SPOUT__PG_CANCEL_GRACE_MS + 1000)
@@ -107,6 +108,7 @@ release(struct spout__pg *pg)
 	pthread_cond_destroy(&pg->cancel_settled);
 	pthread_mutex_destroy(&pg->lock);
 	spout__driver_free(pg->driver);
+	spout__pg_listener_free(pg->listener);
 	free(pg->conns);
 	free(pg->url);
 	free(pg->application_name);
@@ -154,6 +156,7 @@ pool_new(struct spout_loop *loop, const struct spout__pg_options *options)
 	pg->options.connect_ms = or_default(options->connect_ms, 3000);
 	pg->options.lifetime_ms = or_default(options->lifetime_ms, 30 * 60 * 1000);
 	pg->options.idle_ms = or_default(options->idle_ms, 5 * 60 * 1000);
+	pg->options.listen_check_ms = or_default(options->listen_check_ms, 30000);
 	pg->options.fast_us = or_default(options->fast_us, 3000);
 	if (options->max_result_bytes == 0)
 		pg->options.max_result_bytes = MAX_RESULT_BYTES;
@@ -295,6 +298,8 @@ spout__pg_stop(struct spout_loop *loop, uint64_t deadline_ms)
 		spout_periodic_stop(pg->maintenance);
 	pg->maintenance = NULL;
 	cancel_all(pg);
+	if (spout__pg_listener_stop(pg->listener, until_ms) < 0)
+		return -ETIMEDOUT;
 	spout__driver_stop(pg->driver, until_ms);
 	if (pool != NULL && spout_pool_close(pool, deadline_ms) < 0)
 		return -ETIMEDOUT;

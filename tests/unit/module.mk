@@ -153,6 +153,11 @@ tests_unit_test_pg_migrate_SOURCES = tests/unit/test_pg_migrate.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
 tests_unit_test_pg_migrate_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_pg_migrate_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
+check_PROGRAMS += tests/unit/test_pg_listen
+tests_unit_test_pg_listen_SOURCES = tests/unit/test_pg_listen.c \
+	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
+tests_unit_test_pg_listen_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_pg_listen_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
 check_PROGRAMS += tests/unit/test_pg_driver
 tests_unit_test_pg_driver_SOURCES = tests/unit/test_pg_driver.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)

@@ -113,7 +113,8 @@ observe(const char *sql)
 	if (observer == NULL)
 		observer = PQconnectdb(cluster_url);
 	result = PQexec(observer, sql);
-	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+	if (PQresultStatus(result) != PGRES_TUPLES_OK &&
+	    PQresultStatus(result) != PGRES_COMMAND_OK)
 		fprintf(stderr, "%s: %s", sql, PQresultErrorMessage(result));
 	n = PQntuples(result) > 0 ? atoi(PQgetvalue(result, 0, 0)) : -1;
 	PQclear(result);

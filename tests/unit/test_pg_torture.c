@@ -18,6 +18,7 @@
 #include <spout/spout.h>
 
 #include "executor/executor.h"
+#include "pg/listen.h"
 
 static unsigned done; /* steps that were taken */
 static char migrations[] = "/tmp/spout-test-torture-XXXXXX";
@@ -64,6 +65,44 @@ ask(void *arg)
 }
 
 static void
+on_event(const struct spout_pg_event *event, void *arg)
+{
+	(void)event;
+	++*(unsigned *)arg;
+}
+
+/* The next event, unless the connection that listens was lost meanwhile. */
+static const struct spout_pg_event *
+next_event(struct spout_pg_subscription *s)
+{
+	const struct spout_pg_event *event = NULL;
+
+	while (event == NULL && !spout__pg_of(loop)->listener->was_lost)
+		event = spout_try_pg_next_event(s, 5);
+	return event;
+}
+
+static void
+listen_and_notify(void *arg)
+{
+	const struct spout_pg_event *event;
+	struct spout_pg_subscription *queue, *callback;
+	unsigned events = 0;
+
+	(void)arg;
+	queue = spout_pg_listen("torture");
+	callback = spout_pg_listen_callback("torture", on_event, &events);
+	event = callback != NULL ? next_event(queue) : NULL;
+	done += event != NULL && event->kind == SPOUT_PG_LISTENING;
+	if (event != NULL && spout_try_pg_notify("torture", "x") == 0)
+		event = next_event(queue);
+	done += event != NULL && event->kind == SPOUT_PG_NOTIFICATION &&
+	    strcmp(event->payload, "x") == 0;
+	spout_pg_unlisten(callback);
+	done += events == 2;
+}
+
+static void
 gone(void *arg)
 {
 	(void)arg;
@@ -71,21 +110,21 @@ gone(void *arg)
 }
 
 static bool
-ask_in_coroutine(void)
+in_coroutine(spout_fn fn)
 {
 	struct spout_coroutine *co = spout__coroutine_new(loop);
 
 	if (co == NULL)
 		return false;
-	spout__coroutine_start(co, &(struct spout__coroutine_options){ .fn = ask,
+	spout__coroutine_start(co, &(struct spout__coroutine_options){ .fn = fn,
 	    .on_gone = gone, .where = "torture",
 	    .deadline_ms = spout__loop_after_ms(loop, 20000) });
 	CU_ASSERT_EQUAL(spout_loop_run(loop), 0);
-	return done == 9;
+	return true;
 }
 
 static bool
-run_pool(void)
+run_pool(spout_fn fn, unsigned steps)
 {
 	const struct spout__executor_options executor = { .db_threads = 2 };
 	const struct spout__pg_options options = { .url = cluster_url,
@@ -98,12 +137,30 @@ run_pool(void)
 		return false;
 	if (spout__executor_start(loop, &executor) == 0) {
 		if (spout__pg_start(loop, &options) == 0)
-			whole = ask_in_coroutine();
+			whole = in_coroutine(fn) && done == steps;
 		CU_ASSERT_EQUAL(spout__pg_stop(loop, SPOUT_FOREVER), 0);
 		CU_ASSERT_EQUAL(spout__executor_stop(loop, SPOUT_FOREVER), 0);
 	}
 	spout_loop_free(loop);
 	return whole;
+}
+
+static bool
+run_queries(void)
+{
+	return run_pool(ask, 9);
+}
+
+static bool
+run_listener(void)
+{
+	return run_pool(listen_and_notify, 3);
+}
+
+static void
+listening_survives_every_failed_allocation(void)
+{
+	torture("listening", run_listener);
 }
 
 static void
@@ -118,13 +175,14 @@ the_pool_survives_every_failed_allocation(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
 	fputs("CREATE TABLE t (n int); INSERT INTO t VALUES (1);", file);
 	CU_ASSERT_EQUAL(fclose(file), 0);
-	torture("PostgreSQL", run_pool);
+	torture("PostgreSQL", run_queries);
 	CU_ASSERT_EQUAL(remove(path), 0);
 	CU_ASSERT_EQUAL(rmdir(migrations), 0);
 }
 
 static const struct unit_test torture_tests[] = {
 	UNIT_TEST(the_pool_survives_every_failed_allocation),
+	UNIT_TEST(listening_survives_every_failed_allocation),
 	UNIT_END,
 };
 
