@@ -103,8 +103,8 @@ element_of(const struct spout__html *h)
 	return SPOUT__ELEMENT_OTHER;
 }
 
-static void
-tag_named(struct spout__html *h)
+void
+spout__html_tag_named(struct spout__html *h)
 {
 	h->element = SPOUT__ELEMENT_OTHER;
 	h->has_equiv = h->has_content = false;
@@ -455,7 +455,13 @@ spout__html_step(struct spout__html *h, char c)
 			spout__html_name_add(h, c);
 			break;
 		}
-		tag_named(h);
+		spout__html_tag_named(h);
+		in_tag(h, c);
+		break;
+	case SPOUT__HTML_TAG_GAP:
+		if (!is_blank(c) && c != '/' && c != '>')
+			return "a name goes on behind a branch; put a blank before it";
+		h->state = SPOUT__HTML_IN_TAG;
 		/* fall through */
 	case SPOUT__HTML_IN_TAG:
 		in_tag(h, c);

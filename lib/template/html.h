@@ -26,6 +26,7 @@ enum spout__html_state {
 	SPOUT__HTML_TAG_OPEN,
 	SPOUT__HTML_END_TAG_OPEN,
 	SPOUT__HTML_TAG_NAME,
+	SPOUT__HTML_TAG_GAP, /* behind TAG_NAME or an attribute, as a branch was taken */
 	SPOUT__HTML_IN_TAG,
 	SPOUT__HTML_ATTRIBUTE_NAME,
 	SPOUT__HTML_AFTER_NAME,
@@ -145,6 +146,8 @@ void spout__html_url(struct spout__html *h, char c);
 const char *spout__html_js_expression(struct spout__html *h, enum spout__escape *ret);
 const char *spout__html_css_expression(struct spout__html *h, enum spout__escape *ret);
 const char *spout__html_url_expression(struct spout__html *h, enum spout__escape *ret);
+/** The name of a tag has ended: IN_TAG, in that element. */
+void spout__html_tag_named(struct spout__html *h);
 void spout__html_name_add(struct spout__html *h, char c);
 bool spout__html_name_is(const struct spout__html *h, const char *name);
 

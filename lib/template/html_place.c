@@ -118,6 +118,56 @@ about_names(uint8_t state)
 	    state == SPOUT__HTML_AFTER_NAME;
 }
 
+/* In a tag: a name that is not the same on both sides is one that nobody knows. */
+static void
+join_names(struct spout__html *h, const struct spout__html *other)
+{
+	bool within = h->state == SPOUT__HTML_ATTRIBUTE_NAME ||
+	    other->state == SPOUT__HTML_ATTRIBUTE_NAME;
+
+	if (h->state == other->state &&
+	    (h->state == SPOUT__HTML_IN_TAG || same_name(h, other)))
+		return;
+	h->state = within ? SPOUT__HTML_ATTRIBUTE_NAME : SPOUT__HTML_AFTER_NAME;
+	memset(h->name, 0, sizeof(h->name));
+	h->name_len = sizeof(h->name); /* whatever follows does not make it known */
+}
+
+static bool
+ends_tag_name(uint8_t state)
+{
+	return state == SPOUT__HTML_TAG_NAME || state == SPOUT__HTML_TAG_GAP;
+}
+
+/*
+ * `<li{% if x %} class="a"{% end %}`: the name of the tag on one side, what follows it on
+ * the other. Both go on as one with a blank, "/" or ">". False: it is another case.
+ */
+static bool
+join_in_gap(struct spout__html *h, const struct spout__html *other)
+{
+	struct spout__html a = *h, b = *other;
+	bool names = a.state == SPOUT__HTML_TAG_NAME && b.state == SPOUT__HTML_TAG_NAME;
+
+	if (names || !(ends_tag_name(a.state) || ends_tag_name(b.state)) ||
+	    !(ends_tag_name(a.state) || about_names(a.state)) ||
+	    !(ends_tag_name(b.state) || about_names(b.state)))
+		return false;
+	if (a.state == SPOUT__HTML_TAG_NAME)
+		spout__html_tag_named(&a);
+	if (b.state == SPOUT__HTML_TAG_NAME)
+		spout__html_tag_named(&b);
+	if (a.element != b.element || a.end_tag != b.end_tag ||
+	    (a.element != SPOUT__ELEMENT_OTHER && strcmp(a.raw, b.raw) != 0))
+		return false;
+	a.pre = a.pre || b.pre;
+	a.has_equiv = a.has_equiv || b.has_equiv;
+	a.has_content = a.has_content || b.has_content;
+	a.state = SPOUT__HTML_TAG_GAP;
+	*h = a;
+	return true;
+}
+
 static void
 join_url(struct spout__html *h, const struct spout__html *other)
 {
@@ -165,15 +215,14 @@ spout__html_join(struct spout__html *h, const struct spout__html *other)
 		*h = *other;
 		return NULL;
 	}
+	if (join_in_gap(h, other))
+		return NULL;
 	h->pre = h->pre || other->pre;
 	h->has_equiv = h->has_equiv || other->has_equiv;
 	h->has_content = h->has_content || other->has_content;
 	if (about_names(h->state) && about_names(other->state) &&
 	    h->element == other->element && h->end_tag == other->end_tag) {
-		if (h->state != other->state || !same_name(h, other)) {
-			h->state = SPOUT__HTML_ATTRIBUTE_NAME;
-			h->name_len = 0; /* which nobody knows */
-		}
+		join_names(h, other);
 		return NULL;
 	}
 	if (h->state != other->state)

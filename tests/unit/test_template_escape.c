@@ -136,6 +136,14 @@ branches_meet_in_a_known_place(void)
 	    "<a href='x'>");
 	template_expect("<a {% if s %}href{% else %}title{% end %}='{{ s }}'>", NULL,
 	    "! page.html:1: an expression in an attribute that cannot be made safe");
+	template_expect("<a {% if s %}on{% end %}click='{{ s }}'>", NULL,
+	    "! page.html:1: an expression in an attribute that cannot be made safe");
+	template_expect("<a {% if s %}checked {% end %}='{{ s }}'>", NULL,
+	    "! page.html:1: an expression in an attribute that cannot be made safe");
+	template_expect("<a {% if s %}checked {% end %}title='{{ s }}'>",
+	    "{\"s\": \"'\"}", "<a checked title='&#39;'>");
+	template_expect("<a {% if s %}href='x' {% end %}title='{{ s }}'>",
+	    "{\"s\": \"'\"}", "<a href='x' title='&#39;'>");
 	template_expect("<a {% if s %}href='{% else %}title='{% end %}x'>", NULL,
 	    "! page.html:1: branches end in different places: text, tag, attribute or "
 	    "script");
@@ -150,6 +158,30 @@ branches_meet_in_a_known_place(void)
 	    NULL,
 	    "! page.html:1: loop: branches end in different places: text, tag, attribute "
 	    "or script");
+}
+
+static void
+branches_may_hold_the_attributes_of_a_tag(void)
+{
+	template_expect("<li{% if s %} class='{{ s }}'{% end %}>{{ s }}</li>",
+	    "{\"s\": \"<'\"}", "<li class='&lt;&#39;'>&lt;&#39;</li>");
+	template_expect(
+	    "<li{% if s %} class='a'{% else %} hidden{% end %} title='{{ s }}'>",
+	    "{\"s\": \"\"}", "<li hidden title=''>");
+	template_expect("<p{% for x in s %} a{{ '' }}='{{ x }}'{% end %}>", NULL,
+	    "! page.html:1: an expression in the name of an attribute");
+	template_expect("<p{% for x in s %} title='{{ x }}'{% end %}/>",
+	    "{\"s\": [1, 2]}", "<p title='1' title='2'/>");
+	template_expect("<script{% if s %} async{% end %}>{{ s }}</script>",
+	    "{\"s\": \"<\"}", "<script async>\"\\u003c\"</script>");
+	template_expect("<li{% if s %} a{% end %}b>", NULL,
+	    "! page.html:1: a name goes on behind a branch; put a blank before it");
+	template_expect("<{% if s %}script{% else %}b x{% end %}>", NULL,
+	    "! page.html:1: branches end in different places: text, tag, attribute or "
+	    "script");
+	template_expect("<li{% if s %} a='{% end %}>", NULL,
+	    "! page.html:1: branches end in different places: text, tag, attribute or "
+	    "script");
 }
 
 static void
@@ -449,6 +481,7 @@ static const struct unit_test place_tests[] = {
 	UNIT_TEST(scripts_get_json),
 	UNIT_TEST(styles_get_words),
 	UNIT_TEST(branches_meet_in_a_known_place),
+	UNIT_TEST(branches_may_hold_the_attributes_of_a_tag),
 	UNIT_TEST(unsafe_places_are_refused),
 	UNIT_END,
 };
