@@ -49,10 +49,23 @@ checks_xsrf(const struct spout_app *app, const struct spout_route *route)
 	    (route->methods & UNSAFE_METHODS) != 0;
 }
 
+/* May a path of this row begin with the prefix of the rules? Then it pays for them. */
+static bool
+may_need_cors(const struct spout_cors *cors, const struct spout_route *route)
+{
+	const char *prefix = cors->prefix != NULL ? cors->prefix : "";
+	size_t len = strlen(prefix), fixed = strcspn(route->pattern, "{");
+
+	/* An encoded prefix is compared with paths as they came, not with patterns. */
+	return strchr(prefix, '%') != NULL ||
+	    strncmp(route->pattern, prefix, len < fixed ? len : fixed) == 0;
+}
+
 bool
 spout__guard_needed(const struct spout_app *app, const struct spout_route *route)
 {
-	return app->security_headers != NULL || app->cors != NULL ||
+	return app->security_headers != NULL ||
+	    (app->cors != NULL && may_need_cors(app->cors, route)) ||
 	    route->login_required || route->rate_limit != NULL || checks_xsrf(app, route);
 }
 
