@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the demo's static files are: beside the program, in a build tree or installed. */
+/* Where the demo's folders are: beside the program, in a build tree or installed. */
 #include "config.h"
 
 #include "demo.h"
@@ -8,16 +8,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *
-demo_static_path(void)
+char *
+demo_folder(const char *name)
 {
 	static const char *const places[] = {
-		"demo/static",               /* a build tree */
-		"../demo/static",            /* the same, below .libs */
-		"../share/spout-demo/static" /* installed */
+		"demo",               /* a build tree */
+		"../demo",            /* the same, below .libs */
+		"../share/spout-demo" /* installed */
 	};
-	static char path[4096 + 64];
-	char program[4096];
+	char program[4096], path[4096 + 64];
 	ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	char *slash;
 	size_t i;
@@ -32,9 +31,9 @@ demo_static_path(void)
 	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		struct stat st;
 
-		snprintf(path, sizeof(path), "%s%s", program, places[i]);
+		snprintf(path, sizeof(path), "%s%s/%s", program, places[i], name);
 		if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-			return path;
+			return strdup(path);
 	}
 	return NULL;
 }

@@ -13,11 +13,23 @@ extern bool demo_fault_routes;
 /** --fetch-allow: /fetch may fetch (fetch.c). */
 extern bool demo_fetch_allow;
 
-/* assets.c: the directory of the static files, or NULL. */
-const char *demo_static_path(void);
+/* assets.c: the folder "static" or "locale" of the demo; owned, NULL: not there */
+char *demo_folder(const char *name);
 
 /* page.c */
 void page_get(struct spout_request *req);
+
+/* features.c: a page of all features, its style and its script. */
+void features_get(struct spout_request *req);
+void features_css_get(struct spout_request *req);
+void features_js_get(struct spout_request *req);
+extern const struct spout_template_function demo_template_functions[];
+
+/* sources.c, highlight.c */
+/** A file of the demo, or functions of it, as HTML in the scope; NULL: not there. */
+const char *sources_html(const char *file, const char *const *names, size_t n);
+/** C as HTML, in the scope. */
+const char *highlight(const char *text);
 
 /* basics.c: no database, no files. */
 void plaintext_get(struct spout_request *req);

@@ -6,15 +6,11 @@
 #include "config.h"
 
 #include "demo.h"
+#include "embed.h"
 
 #include <stdlib.h>
 
-__asm__(".section .rodata\n"
-	"demo_login_html:\n"
-	".incbin \"" DEMO_LOGIN_FILE "\"\n"
-	".byte 0\n"
-	".previous\n");
-extern const char demo_login_html[];
+DEMO_EMBED(demo_login_html, "login.html");
 
 #define COOKIE "spout_demo_user"
 #define SESSION_S 86400

@@ -3,6 +3,9 @@
 #include "config.h"
 
 #include "demo.h"
+#include "features/features.h"
+
+#include <stdlib.h>
 
 #define MAX_UPLOAD_BYTES ((uint64_t)8 << 30)
 #define TABLES_EVERY_MS 500
@@ -28,7 +31,28 @@ static const struct spout_route routes[] = { SPOUT_GET("/", page_get),
 	SPOUT_POST("/logout", logout_post),
 	SPOUT_GET("/account", account_get, .login_required = true),
 	SPOUT_GET("/session", session_get),
-	SPOUT_WEBSOCKET("/ws/echo", &websocket_echo), SPOUT_END };
+	SPOUT_WEBSOCKET("/ws/echo", &websocket_echo),
+	SPOUT_GET("/features", features_get),
+	SPOUT_GET("/features/page.css", features_css_get),
+	SPOUT_GET("/features/page.js", features_js_get),
+	SPOUT_MOUNT("/features", features_arguments),
+	SPOUT_MOUNT("/features", features_auth),
+	SPOUT_MOUNT("/features", features_compression),
+	SPOUT_MOUNT("/features", features_cookies),
+	SPOUT_MOUNT("/features", features_cors),
+	SPOUT_MOUNT("/features", features_errors),
+	SPOUT_MOUNT("/features", features_files),
+	SPOUT_MOUNT("/features", features_form),
+	SPOUT_MOUNT("/features", features_json),
+	SPOUT_MOUNT("/features", features_languages),
+	SPOUT_MOUNT("/features", features_middleware),
+	SPOUT_MOUNT("/features", features_rate),
+	SPOUT_MOUNT("/features", features_routes),
+	SPOUT_MOUNT("/features", features_stream),
+	SPOUT_MOUNT("/features", features_template),
+	SPOUT_MOUNT("/features", features_together),
+	SPOUT_MOUNT("/features", features_unchanged),
+	SPOUT_MOUNT("/features", features_upload), SPOUT_END };
 
 static const struct spout_route fault_routes[] = { SPOUT_GET(
 						       "/fault/spin", fault_spin_get),
@@ -70,6 +94,7 @@ preload(struct spout_app *app)
 	static char secret[2 * 32 + 1];
 	static struct spout_route
 	    all[N_ROUTES + sizeof(fault_routes) / sizeof(fault_routes[0])];
+	char *locales = demo_folder("locale");
 
 	if (app->cookie_secret == NULL) { /* logins then end with the program */
 		unsigned char random[32];
@@ -82,7 +107,9 @@ preload(struct spout_app *app)
 	if (demo_fault_routes) /* over the end mark of the first table */
 		memcpy(all + N_ROUTES - 1, fault_routes, sizeof(fault_routes));
 	app->routes = all;
-	app->static_path = demo_static_path();
+	app->static_path = demo_folder("static");
+	app->locales = locales != NULL ? spout_locales_load(locales, "spout-demo") : NULL;
+	free(locales);
 	return 0;
 }
 
@@ -105,6 +132,9 @@ main(int argc, char **argv)
 		.options = options,
 		.periodic_tasks = tasks,
 		.template_programs = demo_templates,
+		.template_functions = demo_template_functions,
+		.get_user_locale = features_locale,
+		.cors = &features_cors_rules,
 		.preload = preload,
 		.on_worker_start = on_worker_start,
 		.compress = true,

@@ -3,14 +3,9 @@
 #include "config.h"
 
 #include "demo.h"
+#include "embed.h"
 
-__asm__(".section .rodata\n"
-	"demo_page_html:\n"
-	".incbin \"" DEMO_PAGE_FILE "\"\n"
-	"demo_page_html_end:\n"
-	".byte 0\n"
-	".previous\n");
-extern const char demo_page_html[], demo_page_html_end[];
+DEMO_EMBED(demo_page_html, "page.html");
 
 static const char faults_mark[] = "<!--faults-->";
 static const char faults_rows[] =
@@ -32,5 +27,5 @@ page_get(struct spout_request *req)
 	if (demo_fault_routes)
 		spout_write_text(req, faults_rows);
 	mark += sizeof(faults_mark) - 1;
-	spout_write(req, mark, (size_t)(demo_page_html_end - mark));
+	spout_write_text(req, mark);
 }

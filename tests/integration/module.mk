@@ -25,6 +25,7 @@ EXTRA_DIST += \
 	%D%/test_example_sites.py \
 	%D%/test_examples.py \
 	%D%/test_faults.py \
+	%D%/test_features.py \
 	%D%/test_login.py \
 	%D%/test_manuals.py \
 	%D%/test_process.py \
