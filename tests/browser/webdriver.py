@@ -2,6 +2,7 @@
 """
 Headless Chromium through chromedriver: the little of WebDriver (W3C) that the tests need.
 """
+import base64
 import json
 import os
 import shutil
@@ -83,6 +84,28 @@ class Browser:
         """What the page has written to its console since the last call, errors too."""
         return ["%s: %s" % (entry["level"], entry["message"])
                 for entry in self._call("POST", "/se/log", {"type": "browser"})]
+
+    def _devtools(self, command, **parameters):
+        """A command of the Chrome DevTools protocol."""
+        return self._call("POST", "/goog/cdp/execute", {
+            "cmd": command, "params": parameters})
+
+    def size(self, width, height):
+        """Show pages in a window of that size."""
+        self._devtools("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                       deviceScaleFactor=1, mobile=False)
+
+    def dark(self, on):
+        """Whether the user likes dark colours."""
+        self._devtools("Emulation.setEmulatedMedia", features=[
+            {"name": "prefers-color-scheme", "value": "dark" if on else "light"}])
+
+    def screenshot(self, name):
+        """What is to be seen, for people: build/logs/NAME.png."""
+        folder = os.path.join(harness.TOP, "build", "logs")
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, name + ".png"), "wb") as file:
+            file.write(base64.b64decode(self._call("GET", "/screenshot")))
 
     def close(self):
         try:
