@@ -62,9 +62,14 @@ slot_figure_write(struct spout__buffer *to, const struct slot_figure *figure,
 {
 	int error = spout__metrics_head(to, figure->name, figure->help, figure->type);
 
-	for (unsigned k = 0; k < board->n_slots && error == 0; k++)
-		error = spout__buffer_printf(to, "%s{worker=\"%u\"} %" PRIu64 "\n",
-		    figure->name, k, figure->get(&board->slots[k]));
+	for (unsigned k = 0; k < board->n_slots && error == 0; k++) {
+		const struct spout__scoreboard_slot *slot = &board->slots[k];
+
+		if (slot_starts(slot) > 0)
+			error = spout__buffer_printf(to,
+			    "%s{worker=\"%u\"} %" PRIu64 "\n", figure->name, k,
+			    figure->get(slot));
+	}
 	return error;
 }
 
@@ -75,6 +80,8 @@ deaths_write(struct spout__buffer *to, const struct spout__scoreboard *board)
 	    "Processes that ended unasked, by cause.", "counter");
 
 	for (unsigned k = 0; k < board->n_slots; k++) {
+		if (slot_starts(&board->slots[k]) == 0)
+			continue;
 		for (unsigned d = 0; d < SPOUT__N_DEATHS && error == 0; d++)
 			error = spout__buffer_printf(to,
 			    "spout_worker_deaths_total"
@@ -108,7 +115,7 @@ metrics_write(struct spout__buffer *to, const struct spout__scoreboard *board)
 	if (sources == NULL)
 		return -ENOMEM;
 	for (unsigned k = 0; k <= board->n_slots; k++) {
-		if (k < board->n_slots || atomic_load(&board->slots[k].used) != 0)
+		if (atomic_load(&board->slots[k].used) != 0)
 			sources[n++] =
 			    (struct spout__metrics_source){ k, &board->slots[k].stats };
 	}

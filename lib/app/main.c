@@ -252,6 +252,7 @@ supervise(struct spout__listeners *listeners, struct spout__scoreboard *board)
 	const struct spout__settings *s = &program.settings;
 	struct spout__supervisor_options options = {
 		.n_workers = s->processes,
+		.max_workers = s->max_processes,
 		.listeners = listeners,
 		.board = board,
 		.worker_main = spout__worker_main,
@@ -281,7 +282,7 @@ run(void)
 	status = open_listeners(&listeners);
 	if (status)
 		return status;
-	board = spout__scoreboard_new(program.settings.processes);
+	board = spout__scoreboard_new(program.settings.max_processes);
 	if (board == NULL)
 		status = complain(1, "no shared memory: %s", strerror(errno));
 	else

@@ -121,6 +121,7 @@ carry_over(const struct spout__program *program, struct spout__settings *s)
 	const struct spout__settings *old = &program->settings;
 
 	s->processes = old->processes;
+	s->max_processes = old->max_processes;
 	s->identity = old->identity;
 	if (s->cookie_secret_file == NULL && old->cookie_secret_file == NULL)
 		memcpy(s->cookie_secret, old->cookie_secret, sizeof(s->cookie_secret));

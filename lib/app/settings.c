@@ -13,6 +13,7 @@
 #include "pg/pg.h"
 
 #define MAX_PROCESSES 256
+#define MIN_ROOM 16 /* workers that there may be later, at least */
 #define MAX_THREADS 1024
 
 /* What is wrong with an address, to follow the quoted text; 0 or -EINVAL. */
@@ -209,6 +210,11 @@ resolve_auto(struct spout__settings *s)
 
 	if (s->processes == 0)
 		s->processes = cpus < MAX_PROCESSES ? cpus : MAX_PROCESSES;
+	s->max_processes = 4 * s->processes;
+	if (s->max_processes < MIN_ROOM)
+		s->max_processes = MIN_ROOM;
+	if (s->max_processes > MAX_PROCESSES)
+		s->max_processes = MAX_PROCESSES;
 	if (s->cpu_threads == 0)
 		s->cpu_threads = (cpus + s->processes - 1) / s->processes;
 	if (s->threads_max == 0) {

@@ -31,7 +31,7 @@ struct spout__settings {
 	const char *tls_client_ca; /* file, or NULL: clients show no certificate */
 	unsigned tls_client;       /* with one: 0 required, 1 optional */
 	unsigned tls_min_version;  /* enum spout_tls_version */
-	unsigned processes;
+	unsigned processes, max_processes;
 	unsigned threads_min, threads_max; /* the blocking pool */
 	unsigned cpu_threads;
 	const char *database;    /* URL, or NULL */

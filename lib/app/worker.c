@@ -240,7 +240,7 @@ has_few_connections(void *ctx)
 	const struct spout__worker *worker = ((struct spout__life *)ctx)->worker;
 	uint64_t now = spout__clock_ms(), own = 0, total = 0, n = 0;
 
-	for (unsigned k = 0; k <= worker->n_slots; k++) {
+	for (unsigned k = 0; k <= worker->board->n_slots; k++) {
 		const struct spout__scoreboard_slot *place = &worker->board->slots[k];
 		const _Atomic uint64_t *gauges = place->stats.gauges;
 		uint64_t beat = atomic_load_explicit(

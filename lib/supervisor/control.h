@@ -15,6 +15,7 @@ enum spout__control_kind {
 	SPOUT__CONTROL_BOOT_FAILED, /* text: why; the worker exits after it */
 	SPOUT__CONTROL_ACCEPTED, /* draining, it has accepted what was queued and closed
 	                          * its sockets */
+	SPOUT__CONTROL_SCALE, /* somebody wants `value` workers */
 	/* supervisor to worker */
 	SPOUT__CONTROL_DRAIN, /* accept what is queued, answer what runs, exit with 0;
 	                       * value: milliseconds until SIGKILL */

@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -168,8 +167,8 @@ open_unix(struct spout__listener *l, unsigned mode)
 	return rc < 0 ? rc : fd;
 }
 
-static void
-remove_own_path(const struct spout__listener *l)
+void
+spout__listener_unlink(struct spout__listener *l)
 {
 	const char *path = ((const struct sockaddr_un *)&l->address.addr)->sun_path;
 	struct stat st;
@@ -177,6 +176,7 @@ remove_own_path(const struct spout__listener *l)
 	if (l->owns_path && lstat(path, &st) == 0 && st.st_dev == l->path_dev &&
 	    st.st_ino == l->path_ino)
 		unlink(path);
+	l->owns_path = false;
 }
 
 /* --- one listener ---------------------------------------------------------------- */
@@ -192,34 +192,47 @@ learn_address(struct spout__listener *l)
 	return 0;
 }
 
+/* The TCP socket of slot i. The others get the port that was chosen for the first. */
+static int
+open_slot(struct spout__listener *l, unsigned i)
+{
+	struct spout__listen_address at = l->address;
+	bool group = l->mode == SPOUT__LISTEN_REUSEPORT;
+	unsigned port = l->asked_port != 0 ? l->asked_port + i : 0;
+	int fd;
+
+	if (l->mode == SPOUT__LISTEN_PORTS) {
+		if (port > 65535)
+			return -ERANGE;
+		*port_of(&at) = htons((uint16_t)port);
+	}
+	fd = open_tcp(&at, group, i == 0 ? EXCLUSIVE : JOIN);
+	if (fd >= 0)
+		l->fds[i] = fd;
+	return fd < 0 ? fd : 0;
+}
+
 static int
 open_sockets(struct spout__listener *l, unsigned unix_mode)
 {
-	struct spout__listen_address at = l->address;
-	unsigned first_port, i;
-	int fd;
+	unsigned i;
+	int rc = 0;
 
-	if (at.addr.ss_family == AF_UNIX) {
-		fd = open_unix(l, unix_mode);
-		if (fd >= 0)
-			l->fds[0] = fd;
-		return fd < 0 ? fd : 0;
+	if (l->address.addr.ss_family == AF_UNIX) {
+		rc = open_unix(l, unix_mode);
+		if (rc >= 0)
+			l->fds[0] = rc;
+		return rc < 0 ? rc : 0;
 	}
-	first_port = spout__listen_port(&at);
-	if (l->mode == SPOUT__LISTEN_PORTS && first_port + l->n_fds - 1 > 65535)
+	l->asked_port = (uint16_t)spout__listen_port(&l->address);
+	if (l->mode == SPOUT__LISTEN_PORTS && l->asked_port + l->n_fds - 1 > 65535)
 		return -ERANGE;
-	for (i = 0; i < l->n_fds; i++) {
-		if (l->mode == SPOUT__LISTEN_PORTS && first_port != 0)
-			*port_of(&at) = htons((uint16_t)(first_port + i));
-		fd = open_tcp(
-		    &at, l->mode == SPOUT__LISTEN_REUSEPORT, i == 0 ? EXCLUSIVE : JOIN);
-		if (fd < 0)
-			return fd;
-		l->fds[i] = fd;
-		if (i == 0 && learn_address(l) == 0 && l->mode == SPOUT__LISTEN_REUSEPORT)
-			at = l->address; /* the others get the port that was chosen */
+	for (i = 0; i < l->n_fds && rc == 0; i++) {
+		rc = open_slot(l, i);
+		if (i == 0 && rc == 0)
+			rc = learn_address(l);
 	}
-	return 0;
+	return rc;
 }
 
 static const char *
@@ -355,7 +368,7 @@ spout__listeners_close(struct spout__listeners *ls)
 	unsigned i, k;
 
 	for (i = 0; i < ls->n; i++) {
-		remove_own_path(&ls->items[i]);
+		spout__listener_unlink(&ls->items[i]);
 		for (k = 0; k < ls->items[i].n_fds; k++)
 			if (ls->items[i].fds[k] >= 0)
 				close(ls->items[i].fds[k]);
@@ -365,66 +378,54 @@ spout__listeners_close(struct spout__listeners *ls)
 	*ls = (struct spout__listeners){ 0 };
 }
 
-/* --- the final stop -------------------------------------------------------------- */
+/* --- one slot more, one less ----------------------------------------------------- */
 
-/* Drop segments with SYN and without ACK; the filter sees them from the TCP header on. */
-static void
-drop_syn(int fd)
+static int
+grow(struct spout__listener *l)
 {
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13), /* the flags */
-		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, 0),
-		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-	};
-	struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]),
-		.filter = code };
+	int *fds = realloc(l->fds, (l->n_fds + 1) * sizeof(*fds));
 
-	/* Without it a connection that comes now may be reset: worse, but no failure. */
-	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
-		spout_debug("cannot hold off connections: %s", strerror(errno));
+	if (fds == NULL)
+		return -ENOMEM;
+	fds[l->n_fds] = -1;
+	l->fds = fds;
+	return open_slot(l, l->n_fds++);
 }
 
-static bool
-ends_early(const struct spout__listener *l)
+int
+spout__listeners_grow(struct spout__listeners *ls, char ret_why[SPOUT__WHY])
 {
-	return !l->inherited && !l->to_the_end;
+	unsigned i;
+	int rc = 0;
+
+	spout__listeners_steer(ls, ls->n_slots++);
+	for (i = 0; i < ls->n && rc == 0; i++)
+		if (ls->items[i].mode != SPOUT__LISTEN_SHARED)
+			rc = grow(&ls->items[i]);
+	if (rc == 0)
+		return 0;
+	snprintf(ret_why, SPOUT__WHY, "cannot listen for one more: %s", reason(rc));
+	spout__listeners_shrink(ls);
+	return rc;
 }
 
 void
-spout__listeners_hold_off(struct spout__listeners *ls)
+spout__listeners_shrink(struct spout__listeners *ls)
 {
-	unsigned i, k;
+	unsigned i, last = --ls->n_slots;
 
 	for (i = 0; i < ls->n; i++) {
 		struct spout__listener *l = &ls->items[i];
 
-		if (!ends_early(l))
+		if (l->mode == SPOUT__LISTEN_SHARED || l->n_fds <= last)
 			continue;
-		remove_own_path(l);
-		l->owns_path = false;
-		for (k = 0; k < l->n_fds && l->address.addr.ss_family != AF_UNIX; k++)
-			if (l->fds[k] >= 0)
-				drop_syn(l->fds[k]);
+		if (l->fds[last] >= 0)
+			close(l->fds[last]);
+		l->n_fds = last;
 	}
 }
 
-void
-spout__listeners_shut(struct spout__listeners *ls)
-{
-	unsigned i, k;
-
-	for (i = 0; i < ls->n; i++) {
-		struct spout__listener *l = &ls->items[i];
-
-		for (k = 0; k < l->n_fds && ends_early(l); k++) {
-			if (l->fds[k] >= 0)
-				close(l->fds[k]);
-			l->fds[k] = -1;
-		}
-	}
-}
+/* --- for the workers ------------------------------------------------------------- */
 
 void
 spout__listeners_keep(struct spout__listeners *ls, unsigned slot)
@@ -434,7 +435,8 @@ spout__listeners_keep(struct spout__listeners *ls, unsigned slot)
 	for (i = 0; i < ls->n; i++) {
 		ls->items[i].owns_path =
 		    false; /* the file is the supervisor's to remove */
-		for (k = 0; ls->items[i].mode != SPOUT__LISTEN_SHARED && k < ls->n_slots;
+		for (k = 0; ls->items[i].mode != SPOUT__LISTEN_SHARED &&
+		     k < ls->items[i].n_fds;
 		     k++)
 			if (k != slot) {
 				close(ls->items[i].fds[k]);

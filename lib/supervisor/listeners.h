@@ -47,6 +47,7 @@ struct spout__listener {
 	const char *announce;
 	bool inherited; /* from systemd, which goes on listening */
 	bool to_the_end;
+	uint16_t asked_port; /* 0: any */
 	bool owns_path; /* a unix socket file that we made */
 	dev_t path_dev;
 	ino_t path_ino;
@@ -79,8 +80,25 @@ void spout__listeners_hold_off(struct spout__listeners *listeners);
 /** Nobody accepts from them any more: close those that spout__listeners_hold_off() meant.
  */
 void spout__listeners_shut(struct spout__listeners *listeners);
+/**
+ * One slot more: open its sockets. They get no connection before spout__listeners_steer()
+ * counts them in (without BPF they do, and it waits there). All or nothing. Returns 0, or
+ * -errno with one line in `ret_why`.
+ */
+int spout__listeners_grow(struct spout__listeners *listeners, char ret_why[SPOUT__WHY]);
+/**
+ * From now on only slots 0 to n - 1 get new connections. For the others SYNs are dropped
+ * where connections cannot be steered; the client's kernel sends them again.
+ */
+void spout__listeners_steer(struct spout__listeners *listeners, unsigned n);
+/** Whether connections wait on the sockets that the last slot has for itself. */
+bool spout__listeners_last_has_queue(const struct spout__listeners *listeners);
+/** Close the sockets of the last slot, which nobody accepts from any more. */
+void spout__listeners_shrink(struct spout__listeners *listeners);
 /** In the worker: close what belongs to the siblings of `slot`. */
 void spout__listeners_keep(struct spout__listeners *listeners, unsigned slot);
+/** Remove the socket file, if it is one that we made. */
+void spout__listener_unlink(struct spout__listener *listener);
 /** The socket that worker `slot` accepts on. */
 int spout__listener_fd(const struct spout__listener *listener, unsigned slot);
 /** Write a line per address ("listening on http://127.0.0.1:8888") to stderr. */

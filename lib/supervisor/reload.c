@@ -34,7 +34,7 @@ begin(struct spout__supervisor *sup)
 	sup->reload_wanted = false;
 	if (sup->o.on_reload != NULL && sup->o.on_reload(sup->o.arg) < 0)
 		return;
-	spout_info("reload: replacing %u workers", sup->o.n_workers);
+	spout_info("reload: replacing %u workers", sup->n_workers);
 	sup->epoch++;
 	sup->reloading = true;
 	sup->renewed = false;
@@ -70,7 +70,7 @@ bool
 spout__reload_due(const struct spout__supervisor *sup)
 {
 	return sup->phase == SPOUT__PHASE_SERVING && sup->reload_wanted &&
-	    !sup->reloading;
+	    !sup->reloading && sup->scaling == SPOUT__SCALING_NOT;
 }
 
 void
@@ -84,7 +84,7 @@ spout__reload_round(struct spout__supervisor *sup)
 	if (sup->phase != SPOUT__PHASE_SERVING || !sup->reloading ||
 	    spout__spare(sup)->state != SPOUT__WORKER_STOPPED)
 		return;
-	for (i = 0; i < sup->o.n_workers; i++) {
+	for (i = 0; i < sup->n_workers; i++) {
 		struct spout__slot *slot = &sup->slots[i];
 
 		if (slot->epoch != sup->epoch && slot->state == SPOUT__WORKER_RUNNING) {
@@ -143,7 +143,7 @@ spout__reopen_logs(struct spout__supervisor *sup)
 
 	if (fd < 0)
 		return;
-	for (i = 0; i <= sup->o.n_workers; i++)
+	for (i = 0; i <= sup->o.max_workers; i++)
 		if (sup->slots[i].control >= 0 &&
 		    spout__control_send_fd(
 			sup->slots[i].control, SPOUT__CONTROL_LOG, fd) < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The scoreboard: memory shared by the supervisor and its workers, one slot per worker
- * and one more for the process that comes or goes in a reload.
+ * that there may ever be, and one more for the process that comes or goes in a reload.
  *
  * No lock. Every word has one writer at a time: the supervisor writes what it knows of a
  * slot (pid, state, restarts), the worker its figures and its requests in flight. After a
@@ -45,6 +45,7 @@ enum spout__worker_state {
 struct spout__scoreboard_slot {
 	_Atomic uint32_t pid;        /* 0: none */
 	_Atomic uint32_t state;      /* enum spout__worker_state */
+	_Atomic uint32_t place;      /* where its figures are */
 	_Atomic uint64_t generation; /* counts the processes of this slot, from 1 */
 	_Atomic uint64_t started_ms; /* monotonic, of this process */
 	_Atomic uint64_t ready_ms;   /* 0: not yet */
@@ -56,7 +57,8 @@ struct spout__scoreboard_slot {
 } __attribute__((aligned(4096)));
 
 struct spout__scoreboard {
-	unsigned n_slots; /* workers; there is one place more */
+	unsigned n_slots; /* workers at most; there is one place more */
+	_Atomic uint32_t n_workers; /* those that get new connections: 0 to n - 1 */
 	_Atomic uint32_t serving; /* the first generation is ready */
 	_Atomic uint32_t stopping;
 	_Atomic uint64_t started_ms; /* monotonic, of the supervisor */

@@ -5,6 +5,7 @@
 #include "supervisor/slots.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -45,6 +46,7 @@ publish(struct spout__supervisor *sup, const struct spout__slot *slot)
 	    slot->state == SPOUT__WORKER_RUNNING, memory_order_relaxed);
 	if (is_spare(sup, slot))
 		return;
+	atomic_store_explicit(&score->place, slot->place, memory_order_relaxed);
 	atomic_store_explicit(&score->state, slot->state, memory_order_relaxed);
 	atomic_store_explicit(&score->pid, (uint32_t)slot->pid, memory_order_relaxed);
 	atomic_store_explicit(&score->generation, slot->generation, memory_order_relaxed);
@@ -300,7 +302,13 @@ without_process(
 {
 	if (is_spare(sup, slot))
 		spout__reload_gone(sup, clean, why);
-	else if (clean)
+	else if (sup->scaling == SPOUT__SCALING_GROWS && !slot->proven &&
+	    sup->phase == SPOUT__PHASE_SERVING) {
+		set_state(sup, slot, SPOUT__WORKER_STOPPED, SPOUT__NEVER);
+		spout__scale_failed(sup, why);
+	} else if (clean ||
+	    (slot->accepted && sup->scaling == SPOUT__SCALING_LEAVES &&
+		sup->phase == SPOUT__PHASE_SERVING))
 		set_state(sup, slot, SPOUT__WORKER_STOPPED, SPOUT__NEVER);
 	else
 		replace(sup, slot, why);
@@ -371,6 +379,8 @@ spout__slot_read(struct spout__supervisor *sup, struct spout__slot *slot)
 			became_ready(sup, slot);
 		else if (m.kind == SPOUT__CONTROL_ACCEPTED)
 			slot->accepted = true;
+		else if (m.kind == SPOUT__CONTROL_SCALE)
+			spout__scale_ask(sup, m.value > UINT_MAX ? 0 : (unsigned)m.value);
 		else if (m.kind == SPOUT__CONTROL_BOOT_FAILED)
 			memcpy(slot->last_words, m.text, sizeof(slot->last_words));
 	}

@@ -13,6 +13,14 @@
 
 #define SPOUT__NEVER UINT64_MAX
 
+/* How many workers there are is being changed, by one; the picture is in scale.c. */
+enum spout__scaling {
+	SPOUT__SCALING_NOT,
+	SPOUT__SCALING_GROWS,  /* the new worker boots */
+	SPOUT__SCALING_STEERS, /* the last one gets no new connections any more */
+	SPOUT__SCALING_LEAVES, /* it drains */
+};
+
 enum spout__phase { SPOUT__PHASE_STARTING, SPOUT__PHASE_SERVING, SPOUT__PHASE_STOPPING };
 
 struct spout__slot {
@@ -37,7 +45,11 @@ struct spout__slot {
 
 struct spout__supervisor {
 	struct spout__supervisor_options o;
-	struct spout__slot *slots; /* one per worker, then the spare */
+	struct spout__slot *slots; /* one per worker that may be, then the spare */
+	unsigned n_workers;        /* that have a slot: 0 to n - 1 */
+	unsigned n_wanted;         /* scaling goes there */
+	enum spout__scaling scaling;
+	uint64_t steered_at_ms; /* SCALING_STEERS: when it may leave */
 	uint64_t *deaths; /* ring of the times of the last restart_budget short lives */
 	uint64_t n_deaths;
 	enum spout__phase phase;
@@ -83,8 +95,19 @@ void spout__slot_vacate(struct spout__supervisor *sup);
 static inline struct spout__slot *
 spout__spare(const struct spout__supervisor *sup)
 {
-	return &sup->slots[sup->o.n_workers];
+	return &sup->slots[sup->o.max_workers];
 }
+
+/* scale.c */
+
+/** Have `n` workers as soon as nothing else is going on. */
+void spout__scale_ask(struct spout__supervisor *sup, unsigned n);
+/** Once a round: the next step, if it is time for one. */
+void spout__scale_round(struct spout__supervisor *sup);
+/** When the next round has to be, or SPOUT__NEVER. */
+uint64_t spout__scale_wakes_ms(const struct spout__supervisor *sup);
+/** The worker that was added could not start, and why: there is none. */
+void spout__scale_failed(struct spout__supervisor *sup, const char *why);
 
 /* reload.c */
 

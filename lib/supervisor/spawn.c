@@ -39,7 +39,7 @@ static void
 set_signals(void)
 {
 	static const int ignored[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2,
-		SIGPIPE };
+		SIGTTIN, SIGTTOU, SIGPIPE };
 	struct sigaction sa = { .sa_handler = SIG_DFL };
 	void *frame;
 	sigset_t none;
@@ -73,7 +73,7 @@ close_inherited(struct spout__supervisor *sup, unsigned own)
 {
 	unsigned i;
 
-	for (i = 0; i <= sup->o.n_workers; i++)
+	for (i = 0; i <= sup->o.max_workers; i++)
 		if (sup->slots[i].control >= 0)
 			close(sup->slots[i].control);
 	close(sup->signal_fd);
@@ -99,7 +99,6 @@ child_main(struct spout__supervisor *sup, struct spout__slot *slot, int control)
 {
 	struct spout__scoreboard_slot *score = &sup->o.board->slots[slot->place];
 	struct spout__worker w = { .slot = slot->index,
-		.n_slots = sup->o.n_workers,
 		.place = slot->place,
 		.generation = slot->generation,
 		.control = control,
@@ -163,6 +162,12 @@ int
 spout__worker_ready(const struct spout__worker *worker)
 {
 	return spout__control_send(worker->control, SPOUT__CONTROL_READY, 0, NULL);
+}
+
+int
+spout__worker_ask_scale(const struct spout__worker *worker, unsigned n)
+{
+	return spout__control_send(worker->control, SPOUT__CONTROL_SCALE, n, NULL);
 }
 
 void

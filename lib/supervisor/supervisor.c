@@ -19,11 +19,11 @@
 #include "supervisor/pidfile.h"
 #include "supervisor/slots.h"
 
-/* The workers and the spare. */
+/* Those of workers that there may be, and the spare. */
 static unsigned
 n_slots(const struct spout__supervisor *sup)
 {
-	return sup->o.n_workers + 1;
+	return sup->o.max_workers + 1;
 }
 
 /* --- stopping -------------------------------------------------------------------- */
@@ -128,6 +128,12 @@ on_signal(struct spout__supervisor *sup, uint32_t signo)
 	case SIGUSR1:
 		spout__reopen_logs(sup);
 		break;
+	case SIGTTIN:
+		spout__scale_ask(sup, sup->n_wanted + 1);
+		break;
+	case SIGTTOU:
+		spout__scale_ask(sup, sup->n_wanted - 1);
+		break;
 	default:
 		if ((sup->noted_signals & 1u << signo) == 0)
 			spout_warning(
@@ -159,10 +165,13 @@ static int
 next_wait_ms(const struct spout__supervisor *sup)
 {
 	uint64_t at = sup->now_ms + pulse_interval_ms(sup);
+	uint64_t scale = spout__scale_wakes_ms(sup);
 	unsigned i;
 
 	if (spout__reload_due(sup))
 		return 0;
+	if (scale < at)
+		at = scale;
 	for (i = 0; i < n_slots(sup); i++)
 		if (sup->slots[i].deadline_ms < at)
 			at = sup->slots[i].deadline_ms;
@@ -212,7 +221,7 @@ check_serving(struct spout__supervisor *sup)
 
 	if (sup->phase != SPOUT__PHASE_STARTING)
 		return;
-	for (i = 0; i < sup->o.n_workers; i++)
+	for (i = 0; i < sup->n_workers; i++)
 		if (!sup->slots[i].proven)
 			return;
 	sup->phase = SPOUT__PHASE_SERVING;
@@ -269,6 +278,7 @@ run_round(struct spout__supervisor *sup, struct pollfd *fds)
 		spout__slot_check_pulse(sup, &sup->slots[i]);
 	}
 	spout__reload_round(sup);
+	spout__scale_round(sup);
 }
 
 /* --- life cycle ------------------------------------------------------------------ */
@@ -282,6 +292,8 @@ or_default(uint64_t value, uint64_t otherwise)
 static void
 set_defaults(struct spout__supervisor_options *o)
 {
+	o->max_workers = (unsigned)or_default(o->max_workers, o->n_workers);
+	o->steer_ms = or_default(o->steer_ms, 1500);
 	o->drain_timeout_ms = or_default(o->drain_timeout_ms, 30000);
 	o->quick_timeout_ms = or_default(o->quick_timeout_ms, 1000);
 	o->boot_timeout_ms = or_default(o->boot_timeout_ms, 60000);
@@ -299,7 +311,7 @@ static int
 open_signals(sigset_t *ret_old)
 {
 	static const int wanted[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2,
-		SIGCHLD };
+		SIGTTIN, SIGTTOU, SIGCHLD };
 	struct sigaction sa = { .sa_handler = SIG_DFL };
 	sigset_t set;
 	size_t i;
@@ -347,10 +359,12 @@ supervise(struct spout__supervisor *sup, struct pollfd *fds)
 		sup->slots[i] = (struct spout__slot){ .index = i,
 			.place = i,
 			.control = -1,
+			.state = i < sup->n_workers ? SPOUT__WORKER_WAITING
+						    : SPOUT__WORKER_STOPPED,
 			.deadline_ms = SPOUT__NEVER };
 	}
-	spout__spare(sup)->state = SPOUT__WORKER_STOPPED;
-	for (i = 0; i < sup->o.n_workers && sup->phase != SPOUT__PHASE_STOPPING; i++)
+	atomic_store(&sup->o.board->n_workers, sup->n_workers);
+	for (i = 0; i < sup->n_workers && sup->phase != SPOUT__PHASE_STOPPING; i++)
 		spout__slot_start(sup, &sup->slots[i]);
 	while (!all_stopped(sup))
 		run_round(sup, fds);
@@ -387,15 +401,20 @@ run_with_memory(struct spout__supervisor *sup, struct pollfd *fds)
 int
 spout__supervisor_run(const struct spout__supervisor_options *options)
 {
-	struct spout__supervisor sup = { .o = *options, .pid_fd = -1, .pid = getpid() };
+	struct spout__supervisor sup = { .o = *options,
+		.n_workers = options->n_workers,
+		.n_wanted = options->n_workers,
+		.pid_fd = -1,
+		.pid = getpid() };
 	struct pollfd *fds;
 	int status = 1;
 
-	if (sup.o.n_workers == 0 || sup.o.n_workers > SPOUT__WORKERS_MAX) {
+	set_defaults(&sup.o);
+	if (sup.o.n_workers == 0 || sup.o.n_workers > sup.o.max_workers ||
+	    sup.o.max_workers > SPOUT__WORKERS_MAX) {
 		spout_error_log("number of workers must be 1 to %u", SPOUT__WORKERS_MAX);
 		return 1;
 	}
-	set_defaults(&sup.o);
 	sup.slots = calloc(n_slots(&sup), sizeof(*sup.slots));
 	sup.deaths = calloc(sup.o.restart_budget, sizeof(*sup.deaths));
 	fds = calloc(1 + n_slots(&sup), sizeof(*fds));

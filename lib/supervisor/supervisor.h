@@ -29,6 +29,9 @@
  * - A first generation that cannot boot ends the program with the worker's last words.
  * - SIGTERM, SIGINT, SIGQUIT: graceful stop, SIGKILL after drain_timeout_ms. A second
  *   one leaves quick_timeout_ms. SIGUSR2 is ignored.
+ * - SIGTTIN, SIGTTOU: one worker more, one less (at least one stays). A new one gets
+ *   connections when it is ready. For one that leaves, connections are steered to the
+ *   others first; then it drains, and its sockets close: see scale.c.
  * - SIGHUP: reload. The configuration is read again; if it is right, the workers are
  *   replaced one by one: a second process boots on the sockets of the first, and only
  *   when it is ready the first one drains and leaves. If it does not become ready the
@@ -51,7 +54,7 @@
 
 /** What a worker is given; valid until its main function returns. */
 struct spout__worker {
-	unsigned slot, n_slots;
+	unsigned slot;
 	unsigned place;      /* of its figures: board->slots[place] */
 	uint64_t generation; /* of this slot, from 1 */
 	int control;         /* to the supervisor: send READY, obey DRAIN and STOP */
@@ -61,14 +64,15 @@ struct spout__worker {
 };
 
 struct spout__supervisor_options {
-	unsigned n_workers; /* 1 to SPOUT__WORKERS_MAX */
+	unsigned n_workers; /* at the start, 1 to SPOUT__WORKERS_MAX */
+	unsigned max_workers; /* that there may ever be [n_workers] */
 	struct spout__listeners *listeners;
-	struct spout__scoreboard *board; /* with n_workers slots */
+	struct spout__scoreboard *board; /* with max_workers slots */
 	/*
 	 * The worker: runs in the forked child as its only thread, with its own log
 	 * thread, figures (spout__stats) and identity in place; signals are at their
-	 * defaults, but SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2 and SIGPIPE
-	 * are ignored: orders come over the control socket. It calls
+	 * defaults, but those that the supervisor obeys and SIGPIPE are ignored: orders
+	 * come over the control socket. It calls
 	 * spout__worker_ready() when it serves, stamps SPOUT__G_HEARTBEAT_MS
 	 * (spout__clock_ms()) at least once a second from its loop, and returns the exit
 	 * status: 0 after a clean drain.
@@ -93,6 +97,8 @@ struct spout__supervisor_options {
 	uint64_t drain_timeout_ms; /* what a graceful stop may take [30000] */
 	uint64_t kill_grace_ms;    /* from then to SIGKILL [0] */
 	uint64_t quick_timeout_ms; /* from the second signal to SIGKILL [1000] */
+	uint64_t steer_ms; /* from steering connections away from a worker to its drain:
+	                    * handshakes that have begun end in that time [1500] */
 	uint64_t boot_timeout_ms;  /* from the fork to READY [60000] */
 	uint64_t hang_timeout_ms;  /* without a heartbeat [10000]; UINT64_MAX: no check */
 	uint64_t abort_grace_ms;   /* from SIGABRT to SIGKILL [5000] */
@@ -117,6 +123,11 @@ int spout__worker_ready(const struct spout__worker *worker);
  * every worker has said so, the supervisor does, and connections are refused.
  */
 void spout__worker_accepted(const struct spout__worker *worker);
+/**
+ * In the worker, for whoever operates the program: have `n` workers from now on. The
+ * supervisor logs what becomes of it. Returns 0 or -errno.
+ */
+int spout__worker_ask_scale(const struct spout__worker *worker, unsigned n);
 /** In the worker: it cannot start, and why; return non-zero from worker_main after it. */
 void spout__worker_boot_failed(const struct spout__worker *worker, const char *fmt, ...)
     SPOUT_PRINTF(2, 3);

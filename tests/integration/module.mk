@@ -30,6 +30,7 @@ EXTRA_DIST += \
 	%D%/test_manuals.py \
 	%D%/test_process.py \
 	%D%/test_reload.py \
+	%D%/test_scale.py \
 	%D%/test_static.py \
 	%D%/test_templates.py \
 	%D%/test_tls.py \

@@ -63,7 +63,9 @@ start(struct spout__supervisor_options o)
 		o.n_workers = 1;
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	board = o.board = spout__scoreboard_new(o.n_workers);
+	if (o.max_workers == 0)
+		o.max_workers = o.n_workers;
+	board = o.board = spout__scoreboard_new(o.max_workers);
 	CU_ASSERT_EQUAL_FATAL(pipe2(fds, O_CLOEXEC), 0);
 	log_fd = fds[0];
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* orphans become ours to wait for */
