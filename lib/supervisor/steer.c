@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <string.h>
 #include <sys/socket.h>
 
 /* What the kernel's random number modulo n stands for; all but the last are compared. */
@@ -14,8 +15,11 @@
 static int
 attach(int fd, struct sock_filter *code, unsigned n)
 {
-	struct sock_fprog program = { .len = (unsigned short)n, .filter = code };
+	struct sock_fprog program;
 
+	memset(&program, 0, sizeof(program)); /* its padding, too */
+	program.len = (unsigned short)n;
+	program.filter = code;
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
 		sizeof(program)) < 0)
 		return -errno;
