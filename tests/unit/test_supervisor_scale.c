@@ -207,12 +207,13 @@ added_worker_gets_none_while_it_boots(void)
 static void
 worker_leaves_without_losing_a_client(void)
 {
+	uint64_t until = spout__clock_ms() + PATIENCE_MS;
 	int i;
 
 	start_scalable(serve, 3);
 	kill(supervisor, SIGTTOU);
 	kill(supervisor, SIGTTOU); /* may fold into one signal */
-	while (!says("scale: 2 workers now"))
+	while (!says("scale: 2 workers now") && spout__clock_ms() < until)
 		CU_ASSERT(answer(connect_and_ask()) >= 0);
 	CU_ASSERT(eventually(board->n_workers <= 2));
 	for (i = 0; i < CLIENTS; i++)
