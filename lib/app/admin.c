@@ -45,6 +45,12 @@ slot_uptime(const struct spout__scoreboard_slot *slot)
 	return slot_pid(slot) != 0 && now > started ? (now - started) / 1000 : 0;
 }
 
+static uint64_t
+slot_recycles(const struct spout__scoreboard_slot *slot)
+{
+	return atomic_load(&slot->recycles);
+}
+
 static const struct slot_figure {
 	const char *name, *help, *type;
 	uint64_t (*get)(const struct spout__scoreboard_slot *slot);
@@ -53,6 +59,9 @@ static const struct slot_figure {
 	{ "spout_worker_pid", "Process id, 0 for none.", "gauge", slot_pid },
 	{ "spout_worker_starts_total", "Processes started in this slot.", "counter",
 	    slot_starts },
+	{ "spout_worker_recycles_total",
+	    "Processes replaced because they had had their share.", "counter",
+	    slot_recycles },
 	{ "spout_worker_uptime_seconds", "Age of the process.", "gauge", slot_uptime },
 };
 

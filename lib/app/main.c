@@ -262,6 +262,9 @@ supervise(struct spout__listeners *listeners, struct spout__scoreboard *board)
 		.on_reopen = spout__program_reopen,
 		.run_as = s->user ? &s->identity : NULL,
 		.pid_file = s->pid_file,
+		.max_requests = s->max_requests,
+		.max_age_ms = s->max_age_ms,
+		.max_memory_bytes = s->max_memory_bytes,
 		.drain_timeout_ms = s->drain_timeout_ms > 0 ? s->drain_timeout_ms : 1,
 		.kill_grace_ms = SPOUT__STOP_GRACE_MS,
 	};

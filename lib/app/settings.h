@@ -19,7 +19,7 @@
 
 #define SPOUT__LISTENS_MAX 32
 #define SPOUT__TLS_FILES_MAX SPOUT_TLS_CERTIFICATES_MAX
-#define SPOUT__SETTINGS_ROWS 40
+#define SPOUT__SETTINGS_ROWS 48
 
 struct spout__settings {
 	const char *listens[SPOUT__LISTENS_MAX]; /* as given, maybe with ",tls" */
@@ -32,6 +32,7 @@ struct spout__settings {
 	unsigned tls_client;       /* with one: 0 required, 1 optional */
 	unsigned tls_min_version;  /* enum spout_tls_version */
 	unsigned processes, max_processes;
+	uint64_t max_requests, max_age_ms, max_memory_bytes; /* of a worker; 0: any */
 	unsigned threads_min, threads_max; /* the blocking pool */
 	unsigned cpu_threads;
 	const char *database;    /* URL, or NULL */

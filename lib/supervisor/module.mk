@@ -5,6 +5,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/listeners.c %D%/listeners.h \
 	%D%/listeners_door.c \
 	%D%/pidfile.c %D%/pidfile.h \
+	%D%/recycle.c \
 	%D%/reload.c \
 	%D%/scale.c \
 	%D%/scoreboard.c %D%/scoreboard.h \

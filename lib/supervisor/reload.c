@@ -40,9 +40,10 @@ begin(struct spout__supervisor *sup)
 	sup->renewed = false;
 }
 
-/* Start the successor of a worker, on the same sockets. */
-static void
-start_successor(struct spout__supervisor *sup, struct spout__slot *slot)
+/* On the same sockets. */
+void
+spout__succeed(struct spout__supervisor *sup, struct spout__slot *slot,
+    enum spout__succession why)
 {
 	struct spout__slot *spare = spout__spare(sup);
 
@@ -52,6 +53,7 @@ start_successor(struct spout__supervisor *sup, struct spout__slot *slot)
 		.state = SPOUT__WORKER_WAITING,
 		.deadline_ms = SPOUT__NEVER,
 		.generation = slot->generation };
+	sup->succession = why;
 	sup->succeeding = true;
 	spout__slot_start(sup, spare);
 }
@@ -88,7 +90,7 @@ spout__reload_round(struct spout__supervisor *sup)
 		struct spout__slot *slot = &sup->slots[i];
 
 		if (slot->epoch != sup->epoch && slot->state == SPOUT__WORKER_RUNNING) {
-			start_successor(sup, slot);
+			spout__succeed(sup, slot, SPOUT__SUCCESSION_RELOAD);
 			return;
 		}
 		/* One that died waits for its replacement, which counts as renewed. */
@@ -103,20 +105,25 @@ spout__reload_round(struct spout__supervisor *sup)
 }
 
 void
-spout__reload_ready(struct spout__supervisor *sup)
+spout__successor_ready(struct spout__supervisor *sup)
 {
 	struct spout__slot *spare = spout__spare(sup);
+	bool reload = sup->succession == SPOUT__SUCCESSION_RELOAD;
 
-	sup->renewed = true;
+	if (reload)
+		sup->renewed = true;
+	else
+		spout__relaxed_add(&sup->o.board->slots[spare->index].recycles, 1);
 	sup->succeeding = false;
 	spout__slot_exchange(sup);
-	spout_info("reload: worker %u is now pid %d, pid %d drains", spare->index,
+	spout_info("%s: worker %u is now pid %d, pid %d drains",
+	    reload ? "reload" : "recycle", spare->index,
 	    (int)sup->slots[spare->index].pid, (int)spare->pid);
 	spout__slot_retire(sup, spare);
 }
 
 void
-spout__reload_gone(struct spout__supervisor *sup, bool clean, const char *why)
+spout__successor_gone(struct spout__supervisor *sup, bool clean, const char *why)
 {
 	const struct spout__slot *spare = spout__spare(sup);
 	bool was_new = sup->succeeding;
@@ -130,6 +137,10 @@ spout__reload_gone(struct spout__supervisor *sup, bool clean, const char *why)
 	}
 	if (sup->phase == SPOUT__PHASE_STOPPING)
 		return;
+	if (sup->succession == SPOUT__SUCCESSION_RECYCLE) {
+		spout__recycle_failed(sup, spare->index, why);
+		return;
+	}
 	spout_error_log("reload: ended, the old worker %u goes on: the new one %s",
 	    spare->index, why);
 	end(sup);

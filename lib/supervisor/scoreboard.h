@@ -50,6 +50,7 @@ struct spout__scoreboard_slot {
 	_Atomic uint64_t started_ms; /* monotonic, of this process */
 	_Atomic uint64_t ready_ms;   /* 0: not yet */
 	_Atomic uint64_t deaths[SPOUT__N_DEATHS];
+	_Atomic uint64_t recycles; /* processes that had had their share */
 	_Atomic uint32_t used;    /* figures: some process has had this place */
 	_Atomic uint32_t serving; /* figures: the process at this place accepts */
 	struct spout__stats stats;

@@ -30,6 +30,14 @@ figures_of(struct spout__supervisor *sup, const struct spout__slot *slot)
 	return &sup->o.board->slots[slot->place];
 }
 
+uint64_t
+spout__slot_requests(const struct spout__supervisor *sup, const struct spout__slot *slot)
+{
+	return atomic_load_explicit(
+	    &sup->o.board->slots[slot->place].stats.counters[SPOUT__C_REQUESTS],
+	    memory_order_relaxed);
+}
+
 static bool
 is_spare(const struct spout__supervisor *sup, const struct spout__slot *slot)
 {
@@ -301,7 +309,7 @@ without_process(
     struct spout__supervisor *sup, struct spout__slot *slot, bool clean, const char *why)
 {
 	if (is_spare(sup, slot))
-		spout__reload_gone(sup, clean, why);
+		spout__successor_gone(sup, clean, why);
 	else if (sup->scaling == SPOUT__SCALING_GROWS && !slot->proven &&
 	    sup->phase == SPOUT__PHASE_SERVING) {
 		set_state(sup, slot, SPOUT__WORKER_STOPPED, SPOUT__NEVER);
@@ -322,6 +330,9 @@ spout__slot_start(struct spout__supervisor *sup, struct spout__slot *slot)
 	slot->ready_ms = 0;
 	slot->started_ms = sup->now_ms;
 	slot->epoch = sup->epoch;
+	slot->requests_before = spout__slot_requests(sup, slot);
+	if (getrandom(&slot->chance, sizeof(slot->chance), GRND_NONBLOCK) < 0)
+		slot->chance = (uint8_t)sup->now_ms;
 	slot->accepted = false;
 	slot->cause_known = false;
 	slot->last_words[0] = '\0';
@@ -349,7 +360,7 @@ became_ready(struct spout__supervisor *sup, struct spout__slot *slot)
 	if (slot->state == SPOUT__WORKER_BOOTING) {
 		set_state(sup, slot, SPOUT__WORKER_RUNNING, SPOUT__NEVER);
 		if (is_spare(sup, slot))
-			spout__reload_ready(sup);
+			spout__successor_ready(sup);
 	} else {
 		publish(sup, slot);
 	}

@@ -21,6 +21,9 @@ enum spout__scaling {
 	SPOUT__SCALING_LEAVES, /* it drains */
 };
 
+/* Why a worker is replaced although it lives. */
+enum spout__succession { SPOUT__SUCCESSION_RELOAD, SPOUT__SUCCESSION_RECYCLE };
+
 enum spout__phase { SPOUT__PHASE_STARTING, SPOUT__PHASE_SERVING, SPOUT__PHASE_STOPPING };
 
 struct spout__slot {
@@ -34,6 +37,8 @@ struct spout__slot {
 	uint64_t generation;
 	uint64_t started_ms;
 	uint64_t epoch; /* of the configuration that its process was born with */
+	uint64_t requests_before; /* counted at its place by others */
+	uint8_t chance; /* by which its limits for recycling are lower */
 	bool proven;      /* some process of this slot has been ready */
 	bool accepted;    /* it has said ACCEPTED */
 	bool relieved;    /* it died while stopping: another answers its queue */
@@ -64,6 +69,9 @@ struct spout__supervisor {
 	bool reload_wanted, reloading;
 	bool renewed;   /* this reload has brought a new worker to serve */
 	bool succeeding; /* the spare holds a new process, not an old one */
+	enum spout__succession succession; /* what for */
+	uint64_t recycle_at_ms; /* when to look next */
+	unsigned recycle_next;  /* the worker to look at first */
 	uint32_t noted_signals;
 };
 
@@ -111,6 +119,9 @@ void spout__scale_failed(struct spout__supervisor *sup, const char *why);
 
 /* reload.c */
 
+/** Start the successor of a running worker, in the spare, which must be empty. */
+void spout__succeed(struct spout__supervisor *sup, struct spout__slot *slot,
+    enum spout__succession why);
 /** SIGHUP: begin a reload as soon as none is going on. */
 void spout__reload_ask(struct spout__supervisor *sup);
 /** One waits for nothing but the next round. */
@@ -118,9 +129,24 @@ bool spout__reload_due(const struct spout__supervisor *sup);
 /** Once a round: the next step of a reload, if it is time for one. */
 void spout__reload_round(struct spout__supervisor *sup);
 /** The new worker in the spare is ready. */
-void spout__reload_ready(struct spout__supervisor *sup);
+void spout__successor_ready(struct spout__supervisor *sup);
 /** The process of the spare has ended, or could not be made. */
-void spout__reload_gone(struct spout__supervisor *sup, bool clean, const char *why);
+void spout__successor_gone(struct spout__supervisor *sup, bool clean, const char *why);
+/* recycle.c */
+
+/** Once a round: replace a worker that has had its share. */
+void spout__recycle_round(struct spout__supervisor *sup);
+/** When the next round has to be, or SPOUT__NEVER. */
+uint64_t spout__recycle_wakes_ms(const struct spout__supervisor *sup);
+/** The successor could not start. */
+void spout__recycle_failed(
+    struct spout__supervisor *sup, unsigned index, const char *why);
+/** Requests counted at the place of its process. */
+uint64_t spout__slot_requests(
+    const struct spout__supervisor *sup, const struct spout__slot *slot);
+/** Serving, and no reload or scaling is going on or waits. */
+bool spout__supervisor_is_calm(const struct spout__supervisor *sup);
+
 /** SIGUSR1: open the log files anew, here and in the workers. */
 void spout__reopen_logs(struct spout__supervisor *sup);
 

@@ -65,6 +65,15 @@ stop_quickly(struct spout__supervisor *sup)
 }
 
 bool
+spout__supervisor_is_calm(const struct spout__supervisor *sup)
+{
+	return sup->phase == SPOUT__PHASE_SERVING && !sup->reload_wanted &&
+	    !sup->reloading && sup->scaling == SPOUT__SCALING_NOT &&
+	    sup->n_wanted == sup->n_workers &&
+	    spout__spare(sup)->state == SPOUT__WORKER_STOPPED;
+}
+
+bool
 spout__supervisor_note_death(struct spout__supervisor *sup)
 {
 	uint64_t *at = &sup->deaths[sup->n_deaths++ % sup->o.restart_budget];
@@ -166,12 +175,15 @@ next_wait_ms(const struct spout__supervisor *sup)
 {
 	uint64_t at = sup->now_ms + pulse_interval_ms(sup);
 	uint64_t scale = spout__scale_wakes_ms(sup);
+	uint64_t recycle = spout__recycle_wakes_ms(sup);
 	unsigned i;
 
 	if (spout__reload_due(sup))
 		return 0;
 	if (scale < at)
 		at = scale;
+	if (recycle < at)
+		at = recycle;
 	for (i = 0; i < n_slots(sup); i++)
 		if (sup->slots[i].deadline_ms < at)
 			at = sup->slots[i].deadline_ms;
@@ -279,6 +291,7 @@ run_round(struct spout__supervisor *sup, struct pollfd *fds)
 	}
 	spout__reload_round(sup);
 	spout__scale_round(sup);
+	spout__recycle_round(sup);
 }
 
 /* --- life cycle ------------------------------------------------------------------ */
@@ -293,6 +306,7 @@ static void
 set_defaults(struct spout__supervisor_options *o)
 {
 	o->max_workers = (unsigned)or_default(o->max_workers, o->n_workers);
+	o->recycle_look_ms = or_default(o->recycle_look_ms, 1000);
 	o->steer_ms = or_default(o->steer_ms, 1500);
 	o->drain_timeout_ms = or_default(o->drain_timeout_ms, 30000);
 	o->quick_timeout_ms = or_default(o->quick_timeout_ms, 1000);

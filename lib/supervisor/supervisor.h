@@ -37,6 +37,8 @@
  *   when it is ready the first one drains and leaves. If it does not become ready the
  *   reload ends there and the old worker goes on. A SIGHUP during a reload begins
  *   another after it; a stop ends it.
+ * - A worker that has had its share of requests, time or memory is replaced in the same
+ *   way, one at a time: see recycle.c.
  * - SIGUSR1: the log files are opened anew.
  * - Workers die with the supervisor (PR_SET_PDEATHSIG).
  */
@@ -97,6 +99,9 @@ struct spout__supervisor_options {
 	uint64_t drain_timeout_ms; /* what a graceful stop may take [30000] */
 	uint64_t kill_grace_ms;    /* from then to SIGKILL [0] */
 	uint64_t quick_timeout_ms; /* from the second signal to SIGKILL [1000] */
+	/* A worker past one of these is replaced, one at a time; 0: no limit. */
+	uint64_t max_requests, max_age_ms, max_memory_bytes;
+	uint64_t recycle_look_ms; /* how often that is looked at [1000] */
 	uint64_t steer_ms; /* from steering connections away from a worker to its drain:
 	                    * handshakes that have begun end in that time [1500] */
 	uint64_t boot_timeout_ms;  /* from the fork to READY [60000] */

@@ -137,6 +137,10 @@ check_PROGRAMS += tests/unit/test_supervisor_reload
 tests_unit_test_supervisor_reload_SOURCES = tests/unit/test_supervisor_reload.c \
 	$(SUPERVISOR_HELP)
 tests_unit_test_supervisor_reload_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_supervisor_recycle
+tests_unit_test_supervisor_recycle_SOURCES = tests/unit/test_supervisor_recycle.c \
+	$(SUPERVISOR_HELP)
+tests_unit_test_supervisor_recycle_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_supervisor_scale
 tests_unit_test_supervisor_scale_SOURCES = tests/unit/test_supervisor_scale.c \
 	$(SUPERVISOR_HELP)
