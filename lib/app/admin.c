@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "app/metrics.h"
+#include "app/metrics_text.h"
 #include "base/clock.h"
 
 struct spout__admin {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The figures of all workers as text for Prometheus (exposition format 0.0.4): counters
- * and gauges per worker, histograms summed. Reads shared memory only; any worker can
- * answer.
+ * and gauges per worker, routes and histograms summed. Reads shared memory only; any
+ * worker can answer.
  */
 #ifndef SPOUT_APP_METRICS_H
 #define SPOUT_APP_METRICS_H
@@ -21,8 +21,5 @@ struct spout__metrics_source {
 /** Append all figures. Returns 0, -EMSGSIZE or -ENOMEM. */
 int spout__metrics_write(
     struct spout__buffer *to, const struct spout__metrics_source *sources, unsigned n);
-/** Append HELP and TYPE of one figure. */
-int spout__metrics_head(
-    struct spout__buffer *to, const char *name, const char *help, const char *type);
 
 #endif

@@ -4,6 +4,9 @@ lib_libspout_all_la_SOURCES += \
 	%D%/hook.c %D%/hook.h \
 	%D%/main.c \
 	%D%/metrics.c %D%/metrics.h \
+	%D%/metrics_pools.c \
+	%D%/metrics_routes.c \
+	%D%/metrics_text.c %D%/metrics_text.h \
 	%D%/option_argv.c \
 	%D%/option_env.c \
 	%D%/option_file.c \
@@ -18,5 +21,6 @@ lib_libspout_all_la_SOURCES += \
 	%D%/settings.c %D%/settings.h \
 	%D%/stop.c \
 	%D%/tls_settings.c %D%/tls_settings.h \
+	%D%/vitals.c %D%/vitals.h \
 	%D%/worker.c %D%/worker.h
 spoutinclude_HEADERS += lib/include/spout/app.h lib/include/spout/option.h

@@ -23,7 +23,7 @@
 #define HEARTBEAT_MS 250
 #define ALIVE_MS (4 * HEARTBEAT_MS)
 #define CERTIFICATES_MS 10000
-#define LAG_WINDOW_BEATS 4 /* the lag gauge holds the longest turn of one second */
+#define VITALS_BEATS 4 /* once a second */
 
 static const struct spout__life *running;
 
@@ -73,9 +73,9 @@ on_heartbeat(void *arg)
 	struct spout__life *life = arg;
 
 	spout__gauge_set(SPOUT__G_HEARTBEAT_MS, spout__clock_ms());
-	if (beats++ % LAG_WINDOW_BEATS == 0)
-		spout__gauge_set(
-		    SPOUT__G_LOOP_LAG_US, spout__loop_take_max_turn_us(life->loop));
+	if (beats++ % VITALS_BEATS == 0)
+		spout__vitals_take(&life->vitals, life->worker,
+		    spout__loop_take_max_turn_us(life->loop));
 }
 
 /* The access log's descriptor keeps its number: whoever writes next writes there. */

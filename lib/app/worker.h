@@ -18,6 +18,7 @@
 #include "app/hook.h"
 #include "app/periodic.h"
 #include "app/program.h"
+#include "app/vitals.h"
 #include "http/server.h"
 #include "loop/loop.h"
 #include "supervisor/supervisor.h"
@@ -40,6 +41,7 @@ struct spout__life {
 	struct spout__http_server *server;
 	struct spout__admin *admin; /* NULL: no admin listener */
 	struct spout_periodic *heartbeat, *certificates;
+	struct spout__vitals vitals;
 	struct spout_fd_handler *control;
 	struct spout__periodic_tasks *periodic;
 	struct spout__hook start, stop;

@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <spout/types.h>
+
 /* id, name in /metrics, help */
 #define SPOUT__COUNTERS(X) \
 	X(LOOP_TURNS, "spout_loop_turns_total", "Turns of the event loop.") \
@@ -23,11 +25,6 @@
 	X(ACCEPT_ERRORS, "spout_accept_errors_total", \
 	    "Failed accept calls (descriptors, memory).") \
 	X(REQUESTS, "spout_requests_total", "Requests whose handling has begun.") \
-	X(RESPONSES_1XX, "spout_responses_1xx_total", "Responses with status 1xx.") \
-	X(RESPONSES_2XX, "spout_responses_2xx_total", "Responses with status 2xx.") \
-	X(RESPONSES_3XX, "spout_responses_3xx_total", "Responses with status 3xx.") \
-	X(RESPONSES_4XX, "spout_responses_4xx_total", "Responses with status 4xx.") \
-	X(RESPONSES_5XX, "spout_responses_5xx_total", "Responses with status 5xx.") \
 	X(REQUESTS_REJECTED, "spout_requests_rejected_total", \
 	    "Requests refused by the strict HTTP layer.") \
 	X(REQUESTS_CANCELLED, "spout_requests_cancelled_total", \
@@ -69,11 +66,13 @@
 	    "PostgreSQL notifications received.") \
 	X(PG_LISTEN_LOSSES, "spout_pg_listen_losses_total", \
 	    "Losses of the connection that listens to notifications.") \
+	X(CPU_US, "spout_process_cpu_seconds_total", \
+	    "CPU time of the process, all of its threads.") \
 	X(LOG_DROPPED, "spout_log_lines_dropped_total", \
 	    "Log lines dropped because the ring was full (any thread).")
 
 #define SPOUT__GAUGES(X) \
-	X(HEARTBEAT_MS, "spout_heartbeat_ms", \
+	X(HEARTBEAT_MS, "spout_heartbeat_seconds", \
 	    "Monotonic time of the loop's last heartbeat.") \
 	X(CONNECTIONS_OPEN, "spout_connections_open", "Open client connections.") \
 	X(REQUESTS_RUNNING, "spout_requests_running", "Requests in flight.") \
@@ -87,18 +86,26 @@
 	    "Open PostgreSQL connections (any thread).") \
 	X(PG_CONNECTIONS_BUSY, "spout_pg_connections_busy", \
 	    "PostgreSQL connections in use (any thread).") \
-	X(LOOP_LAG_US, "spout_loop_lag_us", \
-	    "Longest turn of the loop in the last second, microseconds.")
+	X(LOOP_LAG_US, "spout_loop_lag_seconds", \
+	    "Longest turn of the loop in the last second.") \
+	X(LOOP_BUSY_PPM, "spout_loop_busy_ratio", \
+	    "Share of the last second that the loop did not wait.") \
+	X(ACCEPT_QUEUE, "spout_accept_queue_length", \
+	    "Connections that wait to be accepted.") \
+	X(RESIDENT_BYTES, "spout_process_resident_memory_bytes", \
+	    "Resident memory of the process.")
 
-/* Histograms of microseconds: bucket i counts values < 2^i us, the last one all
- * others. */
 #define SPOUT__HISTOGRAMS(X) \
-	X(REQUEST_US, "spout_request_duration_us", \
-	    "From the head of a request to the end of its handler.") \
-	X(LOOP_TURN_US, "spout_loop_turn_us", \
+	X(LOOP_TURN_US, "spout_loop_turn_seconds", \
 	    "Time of one turn of the loop, waiting not included.")
 
 #define SPOUT__HISTOGRAM_BUCKETS 28
+
+/* Figures by name: what has no room takes part in the first, which has no name. */
+#define SPOUT__ROUTE_FIGURES 256
+#define SPOUT__POOL_FIGURES 16
+#define SPOUT__FIGURE_NAME 88
+#define SPOUT__STATUS_CLASSES 5
 
 #define SPOUT__ID(id, name, help) SPOUT__C_##id,
 enum spout__counter { SPOUT__COUNTERS(SPOUT__ID) SPOUT__N_COUNTERS };
@@ -110,13 +117,34 @@ enum spout__gauge { SPOUT__GAUGES(SPOUT__ID) SPOUT__N_GAUGES };
 enum spout__histogram { SPOUT__HISTOGRAMS(SPOUT__ID) SPOUT__N_HISTOGRAMS };
 #undef SPOUT__ID
 
+/** A histogram of microseconds: bucket i counts values < 2^i us, the last one all
+ * others. */
+struct spout__cells {
+	_Atomic uint64_t sum;
+	_Atomic uint64_t buckets[SPOUT__HISTOGRAM_BUCKETS];
+};
+
+/** Figures of one route; loop thread. The first is for answers of no route. */
+struct spout__route_figures {
+	char name[SPOUT__FIGURE_NAME]; /* "GET /users/{id}"; empty: free */
+	_Atomic uint64_t responses[SPOUT__STATUS_CLASSES]; /* 1xx to 5xx */
+	struct spout__cells duration; /* from the head to the end of the handler */
+};
+
+/** Figures of one thread pool; written under the lock of the pool. */
+struct spout__pool_figures {
+	char name[SPOUT__FIGURE_NAME]; /* empty: free */
+	_Atomic uint64_t threads, max_threads, queued, running; /* gauges */
+	_Atomic uint64_t refused;
+	struct spout__cells wait, run; /* of a job: in the queue, on a thread */
+};
+
 struct spout__stats {
 	_Atomic uint64_t counters[SPOUT__N_COUNTERS];
 	_Atomic uint64_t gauges[SPOUT__N_GAUGES];
-	struct {
-		_Atomic uint64_t sum;
-		_Atomic uint64_t buckets[SPOUT__HISTOGRAM_BUCKETS];
-	} histograms[SPOUT__N_HISTOGRAMS];
+	struct spout__cells histograms[SPOUT__N_HISTOGRAMS];
+	struct spout__route_figures routes[SPOUT__ROUTE_FIGURES];
+	struct spout__pool_figures pools[SPOUT__POOL_FIGURES];
 };
 
 /** The figures of this process. Never NULL. Set once after the fork, before threads. */
@@ -128,6 +156,16 @@ struct spout__stats_name {
 extern const struct spout__stats_name spout__counter_names[SPOUT__N_COUNTERS];
 extern const struct spout__stats_name spout__gauge_names[SPOUT__N_GAUGES];
 extern const struct spout__stats_name spout__histogram_names[SPOUT__N_HISTOGRAMS];
+
+/**
+ * The figures of a route or a pool of this process: those that bear the name already,
+ * else free ones, else the first. Names are cut to fit. When a program starts; never
+ * NULL.
+ */
+struct spout__route_figures *spout__route_figures(struct spout_slice name);
+struct spout__pool_figures *spout__pool_figures(const char *name);
+/** The owner is dead: what was true of it only while it lived. */
+void spout__stats_clear_gauges(struct spout__stats *stats);
 
 static inline void
 spout__relaxed_add(_Atomic uint64_t *word, uint64_t n)
@@ -178,12 +216,26 @@ spout__bucket_of_us(uint64_t us, unsigned n_buckets)
 	return b < n_buckets ? b : n_buckets - 1;
 }
 
+/** Note a value of a histogram; one writer at a time. */
+static inline void
+spout__cells_observe(struct spout__cells *cells, uint64_t us)
+{
+	spout__relaxed_add(&cells->sum, us);
+	spout__relaxed_add(
+	    &cells->buckets[spout__bucket_of_us(us, SPOUT__HISTOGRAM_BUCKETS)], 1);
+}
+
 static inline void
 spout__observe_us(enum spout__histogram id, uint64_t us)
 {
-	spout__relaxed_add(&spout__stats->histograms[id].sum, us);
-	spout__relaxed_add(&spout__stats->histograms[id]
-	    .buckets[spout__bucket_of_us(us, SPOUT__HISTOGRAM_BUCKETS)], 1);
+	spout__cells_observe(&spout__stats->histograms[id], us);
+}
+
+/** Count an answer with this status. */
+static inline void
+spout__count_response(struct spout__route_figures *route, int status)
+{
+	spout__relaxed_add(&route->responses[status / 100 - 1], 1);
 }
 
 #endif

@@ -76,6 +76,7 @@ pool_enqueue(struct spout_pool *pool, struct spout__job *job, uint64_t now_ns)
 	pool->stats.submitted++;
 	pool->stats.queued++;
 	spout__gauge_add_shared(SPOUT__G_JOBS_QUEUED, 1);
+	spout__pool_publish(pool);
 }
 
 static void
@@ -106,6 +107,7 @@ spout__job_submit(struct spout_pool *pool, struct spout__job *job)
 		thread = pool_take_idle(pool);
 	} else {
 		pool->stats.refused++;
+		spout__relaxed_add(&pool->figures->refused, 1);
 	}
 	may_grow = pool->stats.threads < pool->options.max_threads;
 	pthread_mutex_unlock(&pool->lock);
@@ -221,6 +223,7 @@ pool_dequeue(struct spout_pool *pool, struct spout__job *job)
 		pool->stats.expired_unrun++;
 	else
 		pool->stats.cancelled_unrun++;
+	spout__pool_publish(pool);
 	return expired ? -ETIMEDOUT : -ECANCELED;
 }
 

@@ -148,6 +148,18 @@ options_complete(const struct spout_pool_options *from, struct spout_pool_option
 	return 0;
 }
 
+void
+spout__pool_publish(struct spout_pool *pool)
+{
+	struct spout__pool_figures *figures = pool->figures;
+
+	atomic_store_explicit(
+	    &figures->threads, pool->stats.threads, memory_order_relaxed);
+	atomic_store_explicit(&figures->queued, pool->stats.queued, memory_order_relaxed);
+	atomic_store_explicit(
+	    &figures->running, pool->stats.running, memory_order_relaxed);
+}
+
 static struct spout_pool *
 pool_alloc(
     struct spout_loop *loop, const char *name, const struct spout_pool_options *options)
@@ -165,6 +177,9 @@ pool_alloc(
 	}
 	pool->loop = loop;
 	pool->options = *options;
+	pool->figures = spout__pool_figures(name);
+	atomic_store_explicit(
+	    &pool->figures->max_threads, options->max_threads, memory_order_relaxed);
 	spout__list_init(&pool->queue);
 	spout__list_init(&pool->idle);
 	spout__timer_init(&pool->grow, spout__pool_grow);

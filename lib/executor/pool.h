@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "base/stats.h"
 #include "executor/executor.h"
 
 /* Buckets of the histograms in struct spout_pool_stats. */
@@ -51,6 +52,7 @@ struct spout_pool {
 
 	/* Loop thread. */
 	size_t unfinished;         /* submitted jobs whose on_done() has not run */
+	struct spout__pool_figures *figures; /* written with `lock` held */
 	struct spout__timer grow;  /* pending while a job waits and a thread may come */
 	bool joined;               /* closed, no thread left: freed with the last job */
 
@@ -69,6 +71,8 @@ void spout__thread_join(struct spout__pool_thread *thread);
 /** A condition whose timed waits take a monotonic time, and such a time. */
 void spout__pool_cond_init(pthread_cond_t *cond);
 struct timespec spout__pool_timespec(uint64_t at_ns);
+/** Show what is true now to other processes. With `lock` held. */
+void spout__pool_publish(struct spout_pool *pool);
 /** The oldest job that is queued, or NULL. With `lock` held. */
 struct spout__job *spout__pool_oldest(struct spout_pool *pool);
 /** How long that job has waited at `now_ns`; 0 if there is none. With `lock` held. */

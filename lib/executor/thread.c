@@ -57,8 +57,10 @@ thread_take(struct spout__pool_thread *self)
 
 	self->job = job;
 	thread_set_busy(self, job != NULL);
-	if (job == NULL)
+	if (job == NULL) {
+		spout__pool_publish(pool);
 		return NULL;
+	}
 	spout__list_remove(&job->link);
 	job->state = SPOUT__JOB_RUNNING;
 	if (job->deadline_ms != 0 && self->now_ns / 1000000 >= job->deadline_ms)
@@ -67,8 +69,10 @@ thread_take(struct spout__pool_thread *self)
 	    self->now_ns > job->queued_ns ? (self->now_ns - job->queued_ns) / 1000 : 0;
 	pool->stats.wait_us_total += wait_us;
 	pool->stats.wait_us[spout__bucket_of_us(wait_us, POOL_BUCKETS)]++;
+	spout__cells_observe(&pool->figures->wait, wait_us);
 	pool->stats.queued--;
 	pool->stats.running++;
+	spout__pool_publish(pool);
 	spout__gauge_add_shared(SPOUT__G_JOBS_QUEUED, -1);
 	return job;
 }
@@ -106,6 +110,7 @@ thread_account(struct spout__pool_thread *self, const struct spout__job *job)
 	stats->completed++;
 	stats->run_us_total += run_us;
 	stats->run_us[spout__bucket_of_us(run_us, POOL_BUCKETS)]++;
+	spout__cells_observe(&self->pool->figures->run, run_us);
 }
 
 /*
@@ -197,6 +202,7 @@ thread_end(struct spout__pool_thread *self)
 	}
 	if (--pool->stats.threads == 0)
 		pthread_cond_signal(&pool->empty);
+	spout__pool_publish(pool);
 	pthread_mutex_unlock(&pool->lock);
 	/* Whoever closes the pool meanwhile joins this thread before freeing anything. */
 	if (retires)
@@ -266,6 +272,7 @@ take_place(struct spout_pool *pool)
 	if (thread != NULL) {
 		thread->state = SPOUT__THREAD_ALIVE;
 		pool->stats.threads++;
+		spout__pool_publish(pool);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return thread;
@@ -278,6 +285,7 @@ give_place_back(struct spout__pool_thread *thread)
 	pthread_mutex_lock(&thread->pool->lock);
 	thread->state = SPOUT__THREAD_UNUSED;
 	thread->pool->stats.threads--;
+	spout__pool_publish(thread->pool);
 	pthread_mutex_unlock(&thread->pool->lock);
 }
 

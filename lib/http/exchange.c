@@ -28,7 +28,7 @@ static void
 count_end(struct spout__http_exchange *ex, const struct spout__outcome *outcome)
 {
 	ex->duration_us = spout__clock_ns() / 1000u - ex->started_us;
-	spout__observe_us(SPOUT__H_REQUEST_US, ex->duration_us);
+	spout__cells_observe(&ex->plan.figures->duration, ex->duration_us);
 	spout__gauge_add(SPOUT__G_REQUESTS_RUNNING, -1);
 	if (outcome->cancelled && outcome->error == -ETIMEDOUT)
 		spout__count(SPOUT__C_REQUESTS_TIMED_OUT, 1);
@@ -99,6 +99,7 @@ static void
 init_plan(struct spout__http_plan *plan, const struct spout__http_options *options)
 {
 	memset(plan, 0, sizeof(*plan));
+	plan->figures = &spout__stats->routes[0];
 	plan->max_body_bytes = options->max_body_bytes;
 	plan->timeout_ms = options->request_timeout_ms;
 	plan->body_timeout_ms = options->body_timeout_ms;
@@ -255,7 +256,7 @@ spout__exchange_continue(struct spout__http_exchange *ex)
 		return;
 	ex->continue_sent = true;
 	if (spout__stream_write(&ex->conn->stream, text, sizeof(text) - 1) == 0)
-		spout__count(SPOUT__C_RESPONSES_1XX, 1);
+		spout__count_response(ex->plan.figures, 100);
 }
 
 struct spout_slice

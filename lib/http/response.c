@@ -106,12 +106,6 @@ put_head_start(char *to, struct spout__http_server *server, int status)
 	return spout__put(to, common.data, common.len);
 }
 
-static void
-count_response(int status)
-{
-	spout__count((enum spout__counter)(SPOUT__C_RESPONSES_1XX + status / 100 - 1), 1);
-}
-
 static char *
 put_framing(struct spout__http_exchange *ex, char *to, int64_t length)
 {
@@ -173,7 +167,7 @@ send_head(struct spout__http_exchange *ex, int64_t length, struct spout_slice bo
 	spout__stream_commit(stream, (size_t)(to - begin));
 	ex->sent_body += body.len;
 	ex->head_sent = true;
-	count_response(ex->status);
+	spout__count_response(ex->plan.figures, ex->status);
 	return 0;
 }
 
@@ -382,7 +376,7 @@ spout__response_fault(struct spout__http_conn *conn, enum spout__http_fault faul
 		if (body.len > 0)
 			to = spout__put(to, spout__buffer_at(&body), body.len);
 		spout__stream_commit(&conn->stream, (size_t)(to - begin));
-		count_response(status);
+		spout__count_response(&spout__stats->routes[0], status);
 	}
 	spout__buffer_release(&body);
 }

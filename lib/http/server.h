@@ -29,6 +29,7 @@ struct spout__stream;
 struct spout_tls;
 struct spout__network;
 struct spout_certificate;
+struct spout__route_figures;
 
 /** What the delegate decides when the head has been read. Defaults are filled in
  * before. */
@@ -42,6 +43,7 @@ struct spout__http_plan {
 	uint64_t max_body_bytes;
 	uint64_t timeout_ms;    /* deadline of the handler, from its start */
 	uint64_t body_timeout_ms;
+	struct spout__route_figures *figures; /* where it counts [those of no route] */
 };
 
 struct spout__http_delegate {
@@ -186,7 +188,7 @@ bool spout__http_secure(const struct spout__http_exchange *ex);
 /** The certificate that the client has shown, in the exchange's scope; NULL: none. */
 struct spout_certificate *spout__http_certificate(const struct spout__http_exchange *ex);
 /** From the complete head to the end of the handler; 0 before on_finish. The histogram,
- * the counters of requests and of response classes are kept by this layer. */
+ * the counters of requests and of answers are kept by this layer. */
 uint64_t spout__http_duration_us(const struct spout__http_exchange *ex);
 /** The limit of its body. */
 uint64_t spout__http_max_body(const struct spout__http_exchange *ex);

@@ -46,10 +46,7 @@ spout__scoreboard_free(struct spout__scoreboard *board)
 void
 spout__scoreboard_clear(struct spout__scoreboard_slot *slot)
 {
-	unsigned i;
-
-	for (i = 0; i < SPOUT__N_GAUGES; i++)
-		atomic_store_explicit(&slot->stats.gauges[i], 0, memory_order_relaxed);
+	spout__stats_clear_gauges(&slot->stats);
 	memset(slot->requests, 0, sizeof(slot->requests));
 }
 

@@ -14,6 +14,7 @@
 
 #include <spout/web.h>
 
+#include "base/stats.h"
 #include "http/head.h"
 #include "web/schema.h"
 
@@ -36,6 +37,7 @@ struct spout__endpoint {
 	size_t what_len;
 	char what[SPOUT__ROUTE_WHAT_SIZE]; /* "GET /users/{id}", perhaps cut, for
 					    * reports */
+	struct spout__route_figures *figures; /* where its requests are counted */
 	unsigned n_params;
 	struct spout_slice names[SPOUT__ROUTE_MAX_PARAMS]; /* in the pattern */
 	struct spout__schema *schemas[SPOUT__ROUTE_MAX_PARAMS]; /* NULL: anything */

@@ -195,6 +195,8 @@ name_endpoint(struct spout__endpoint *endpoint, const struct spout_route *route)
 	endpoint->what_len = n < 0 ? 0 : (size_t)n;
 	if (endpoint->what_len >= sizeof(endpoint->what))
 		endpoint->what_len = sizeof(endpoint->what) - 1;
+	endpoint->figures = spout__route_figures(
+	    spout_slice_of(endpoint->what, endpoint->what_len));
 }
 
 /* --- the tree ------------------------------------------------------------------- */

@@ -83,6 +83,8 @@ on_head(void *ctx, struct spout__http_exchange *ex, const struct spout__http_hea
 		scope->local = req;
 		scope->request_id = req->id;
 		req->route = spout__find_route(req, head);
+		if (req->match.endpoint != NULL)
+			plan->figures = req->match.endpoint->figures;
 	}
 	if (req == NULL || req->route == NULL) {
 		plan->run = run_without_memory;

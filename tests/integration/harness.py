@@ -244,7 +244,7 @@ class Server(Program):
 
     def metric(self, name):
         """A figure of /metrics of the admin listener, the sum over its labels."""
-        found = re.findall(r"^%s(?:\{[^}]*\})? (\S+)$" % re.escape(name),
+        found = re.findall(r"^%s(?:\{.*\})? (\S+)$" % re.escape(name),
                            self.get("/metrics", address=self.admin).text, re.M)
         if not found:
             raise Broken("no metric named %s" % name)

@@ -281,8 +281,8 @@ co_siege(void *arg)
 	printf("[heap %zu -> %zu bytes, resident %zu -> %zu KiB] ", heap,
 	    mallinfo2().uordblks, resident, resident_kib());
 	if (is_plain()) {
-		CU_ASSERT_TRUE(mallinfo2().uordblks <= heap + (256 << 10));
-		CU_ASSERT_TRUE(resident_kib() <= resident + 1024);
+		CU_ASSERT_TRUE(mallinfo2().uordblks <= heap + (1 << 20));
+		CU_ASSERT_TRUE(resident_kib() <= resident + 2048);
 	}
 }
 
