@@ -49,7 +49,7 @@ turn_mask(unsigned char mask[4], size_t n)
 
 struct head {
 	unsigned opcode;
-	bool fin;
+	bool fin, packed;
 	size_t size; /* of the head, with the mask */
 	uint64_t len;
 	unsigned char mask[4];
@@ -61,13 +61,24 @@ is_control(unsigned opcode)
 	return opcode >= SPOUT__WS_CLOSE;
 }
 
+/* RSV1 may be set where a message begins, if that was agreed on (RFC 7692 6). */
+static bool
+may_reserve(const struct spout__ws_reader *reader, unsigned first)
+{
+	unsigned opcode = first & 15u;
+
+	return (first & RESERVED) == 0 ||
+	    ((first & RESERVED) == SPOUT__WS_PACKED && reader->may_pack &&
+		(opcode == SPOUT__WS_TEXT || opcode == SPOUT__WS_BINARY));
+}
+
 /* Its first two bytes alone may be wrong. Returns 0 or a close code. */
 static int
 check_start(const struct spout__ws_reader *reader, unsigned first, unsigned second)
 {
 	unsigned opcode = first & 15u;
 
-	if ((first & RESERVED) != 0 || (second & MASKED) == 0)
+	if (!may_reserve(reader, first) || ((second & MASKED) == 0) != reader->client)
 		return SPOUT__WS_PROTOCOL_ERROR;
 	if (is_control(opcode))
 		return opcode > SPOUT__WS_PONG || (first & FIN) == 0 ||
@@ -106,9 +117,10 @@ parse_head(const struct spout__ws_reader *reader, const char *data, size_t len,
 		return r;
 	ret->opcode = p[0] & 15u;
 	ret->fin = (p[0] & FIN) != 0;
+	ret->packed = (p[0] & SPOUT__WS_PACKED) != 0;
 	ret->len = p[1] & ~MASKED;
 	more = ret->len == 126 ? 2 : ret->len == 127 ? 8 : 0;
-	ret->size = 2 + more + 4;
+	ret->size = 2 + more + (reader->client ? 0 : 4);
 	if (len < ret->size)
 		return -EAGAIN;
 	if (more != 0) {
@@ -117,7 +129,9 @@ parse_head(const struct spout__ws_reader *reader, const char *data, size_t len,
 		if (ret->len < (more == 2 ? 126u : 65536u) || ret->len > INT64_MAX)
 			return SPOUT__WS_PROTOCOL_ERROR;
 	}
-	memcpy(ret->mask, p + 2 + more, 4);
+	memset(ret->mask, 0, 4);
+	if (!reader->client)
+		memcpy(ret->mask, p + 2 + more, 4);
 	return 0;
 }
 
@@ -165,12 +179,16 @@ static int
 begin_frame(struct spout__ws_reader *reader, const struct head *head,
     const struct spout__buffer *message)
 {
-	if (head->len > reader->max - message->len)
-		return SPOUT__WS_TOO_BIG;
+	size_t max;
+
 	if (head->opcode != SPOUT__WS_CONTINUATION) {
 		reader->opcode = (unsigned char)head->opcode;
+		reader->packed = head->packed;
 		reader->checked = 0;
 	}
+	max = reader->packed ? spout__ws_packed_max(reader->max) : reader->max;
+	if (head->len > max - message->len)
+		return SPOUT__WS_TOO_BIG;
 	reader->fin = head->fin;
 	reader->left = head->len;
 	reader->in_frame = true;
@@ -212,12 +230,14 @@ take_data(struct spout__ws_reader *reader, const char *data, size_t len,
 		turn_mask(reader->mask, len);
 		reader->left -= len;
 	}
-	if (reader->opcode == SPOUT__WS_TEXT && check_text(reader, message, ended) != 0)
+	if (reader->opcode == SPOUT__WS_TEXT && !reader->packed &&
+	    check_text(reader, message, ended) != 0)
 		return SPOUT__WS_BAD_DATA;
 	if (reader->left == 0)
 		reader->in_frame = false;
 	if (ended) {
 		item->opcode = (enum spout__ws_opcode)reader->opcode;
+		item->packed = reader->packed;
 		reader->opcode = 0;
 	}
 	return 0;
@@ -264,6 +284,7 @@ spout__ws_read(struct spout__ws_reader *reader, const char *data, size_t len,
 	int r = 0;
 
 	ret_item->opcode = SPOUT__WS_MORE;
+	ret_item->packed = false;
 	do {
 		used = 0;
 		if (total < len)
@@ -278,8 +299,8 @@ spout__ws_read(struct spout__ws_reader *reader, const char *data, size_t len,
 /* --- writing ---------------------------------------------------------------------- */
 
 size_t
-spout__ws_put_head(
-    char to[SPOUT__WS_HEAD_MAX], enum spout__ws_opcode opcode, uint64_t len)
+spout__ws_put_head(char to[SPOUT__WS_HEAD_MAX], unsigned opcode, uint64_t len,
+    const unsigned char *mask)
 {
 	unsigned char *p = (unsigned char *)to;
 	unsigned more = len < 126 ? 0 : len < 65536 ? 2 : 8, i;
@@ -288,5 +309,9 @@ spout__ws_put_head(
 	p[1] = (unsigned char)(more == 0 ? len : more == 2 ? 126 : 127);
 	for (i = 0; i < more; i++)
 		p[2 + i] = (unsigned char)(len >> 8 * (more - 1 - i));
-	return 2 + more;
+	if (mask == NULL)
+		return 2 + more;
+	p[1] |= MASKED;
+	memcpy(p + 2 + more, mask, 4);
+	return 2 + more + 4;
 }

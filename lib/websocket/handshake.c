@@ -103,8 +103,8 @@ refuse(int status, const char *why, const char **ret_why)
 
 int
 spout__ws_handshake(const struct spout__http_head *head,
-    const char *const *subprotocols, struct spout__ws_handshake *ret,
-    const char **ret_why)
+    const char *const *subprotocols, const struct spout_websocket_compress *compress,
+    struct spout__ws_handshake *ret, const char **ret_why)
 {
 	if (!head->upgrade || !fields_have(head, "Upgrade", "websocket", true))
 		return refuse(426, "this is a WebSocket: upgrade to it", ret_why);
@@ -119,6 +119,8 @@ spout__ws_handshake(const struct spout__http_head *head,
 	if (count_fields(head, "Sec-WebSocket-Key") != 1 ||
 	    !accept_key(spout__http_head_get(head, "Sec-WebSocket-Key"), ret->accept))
 		return refuse(400, "Sec-WebSocket-Key is not one of 16 bytes", ret_why);
+	if (spout__ws_accept_offer(head, compress, &ret->deflate, ret->extension) < 0)
+		return refuse(400, "Sec-WebSocket-Extensions is malformed", ret_why);
 	while (subprotocols != NULL && *subprotocols != NULL &&
 	    !fields_have(head, "Sec-WebSocket-Protocol", *subprotocols, false))
 		subprotocols++;

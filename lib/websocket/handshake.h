@@ -6,13 +6,16 @@
 #ifndef SPOUT_WEBSOCKET_HANDSHAKE_H
 #define SPOUT_WEBSOCKET_HANDSHAKE_H
 
-#include "http/head.h"
+#include "websocket/extension.h"
 
 #define SPOUT__WS_ACCEPT_SIZE 29
 
 struct spout__ws_handshake {
 	char accept[SPOUT__WS_ACCEPT_SIZE]; /* for Sec-WebSocket-Accept */
 	const char *subprotocol;            /* one of ours, or NULL */
+	struct spout__ws_deflate deflate;
+	/* For Sec-WebSocket-Extensions, if there is compression. */
+	char extension[SPOUT__WS_EXTENSION_SIZE];
 };
 
 /**
@@ -20,8 +23,8 @@ struct spout__ws_handshake {
  * status of the answer with a text that says why: 400, 426.
  */
 int spout__ws_handshake(const struct spout__http_head *head,
-    const char *const *subprotocols, struct spout__ws_handshake *ret,
-    const char **ret_why);
+    const char *const *subprotocols, const struct spout_websocket_compress *compress,
+    struct spout__ws_handshake *ret, const char **ret_why);
 /** Is that origin the host that the request asks for, or one of `origins` (or NULL)? */
 bool spout__ws_origin_allowed(const struct spout__http_head *head,
     struct spout_slice origin, const char *const *origins);

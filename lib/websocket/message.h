@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A message for many sockets: framed once, the same bytes for all of them. Who publishes
- * makes one, posts it to each receiver, and lets go of it:
+ * A message for many sockets: framed once, compressed once, the same bytes for all of
+ * them. Who publishes makes one, posts it to each receiver, and lets go of it:
  *
  *     struct spout__ws_message *m = spout__ws_message_new(SPOUT__WS_TEXT, data, len);
  *
@@ -29,15 +29,24 @@ struct spout__ws_message {
 	unsigned char opcode;
 	unsigned char head_len;
 	size_t len;  /* of the payload */
+	struct spout__ws_message *packed; /* the same, compressed; owned */
+	unsigned char bits;               /* window that was compressed with; 0: none */
 	char data[]; /* the frame: head, payload */
 };
 
 /**
- * Frame a text or a binary message, or a Close. Copies `data`. Returns one reference, or
- * NULL with errno EINVAL (a text that is not UTF-8) or ENOMEM.
+ * Frame a text or a binary message, or a Close. Copies `data`. `opcode` may have
+ * SPOUT__WS_PACKED. Returns one reference, or NULL with errno EINVAL (a text that is not
+ * UTF-8) or ENOMEM.
  */
 struct spout__ws_message *spout__ws_message_new(
-    enum spout__ws_opcode opcode, const void *data, size_t len);
+    unsigned opcode, const void *data, size_t len);
+/**
+ * What is sent for it to this socket, which has agreed on compression: one that is
+ * compressed for all whose window is as large, or the message itself. Borrowed.
+ */
+struct spout__ws_message *spout__ws_message_for(
+    struct spout__ws_message *message, struct spout_websocket *ws);
 struct spout__ws_message *spout__ws_message_ref(struct spout__ws_message *message);
 void spout__ws_message_unref(struct spout__ws_message *message);
 

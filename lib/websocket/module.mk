@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 lib_libspout_all_la_SOURCES += \
 	%D%/callback.c \
+	%D%/deflate.c %D%/deflate.h \
+	%D%/extension.c %D%/extension.h \
 	%D%/frame.c %D%/frame.h \
 	%D%/handshake.c %D%/handshake.h \
 	%D%/message.c %D%/message.h \

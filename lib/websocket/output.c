@@ -134,13 +134,13 @@ copy_to_stream(struct spout_websocket *ws, const char *head, size_t head_len,
 }
 
 int
-spout__ws_put_copy(struct spout_websocket *ws, enum spout__ws_opcode opcode,
-    const void *data, size_t len)
+spout__ws_put_copy(
+    struct spout_websocket *ws, unsigned opcode, const void *data, size_t len)
 {
 	char head[SPOUT__WS_HEAD_MAX];
 
 	return copy_to_stream(
-	    ws, head, spout__ws_put_head(head, opcode, len), data, len);
+	    ws, head, spout__ws_put_head(head, opcode, len, NULL), data, len);
 }
 
 int
@@ -167,8 +167,8 @@ spout__ws_put_message(struct spout_websocket *ws, struct spout__ws_message *mess
 }
 
 int
-spout__ws_put(struct spout_websocket *ws, enum spout__ws_opcode opcode, const void *data,
-    size_t len, bool whole)
+spout__ws_put(struct spout_websocket *ws, unsigned opcode, const void *data, size_t len,
+    bool whole)
 {
 	struct spout__ws_message *message;
 	int r;

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "base/text.h"
+#include "websocket/deflate.h"
 #include "websocket/socket.h"
 
 #define MAX_FRAMES_PER_TURN 64u
@@ -24,7 +26,7 @@ spout__ws_input(struct spout_websocket *ws)
 	if (input == NULL)
 		return NULL;
 	/* With the NUL behind a message. */
-	spout__buffer_init(&input->message, ws->reader.max + 1);
+	spout__buffer_init(&input->message, spout__ws_packed_max(ws->reader.max) + 1);
 	spout__buffer_init(&input->pending, ws->reader.max + SPOUT__WS_CONTROL_MAX + 1);
 	spout__buffer_init(&input->ahead, 4 * SPOUT__LOOP_SCRATCH);
 	ws->input = input;
@@ -82,6 +84,46 @@ deliver_control(struct spout_websocket *ws, const struct spout__ws_item *item)
 		deliver(ws, item->opcode, &data);
 }
 
+/* A message has come that is compressed: replace it by what it means. Returns 0 or a
+ * close code. */
+static int
+unpack(struct spout_websocket *ws, bool text, struct spout__buffer *message)
+{
+	struct spout__buffer packed = *message;
+	struct spout_slice in = { "", packed.len };
+	int r;
+
+	if (in.len > 0)
+		in.data = spout__buffer_at(&packed);
+	spout__buffer_init(message, packed.max);
+	r = spout__ws_unpack(spout__ws_codecs_of(spout__ws_loop(ws)), &ws->deflate,
+	    &ws->context, in, ws->reader.max, message);
+	spout__buffer_release(&packed);
+	if (r == 0 && text && message->len > 0 &&
+	    !spout__utf8_valid(spout__buffer_at(message), message->len))
+		r = SPOUT__WS_BAD_DATA;
+	if (message->len == 0)
+		spout__buffer_release(message);
+	return r;
+}
+
+static void
+take_message(struct spout_websocket *ws, const struct spout__ws_item *item)
+{
+	struct spout__buffer *message = &ws->input->message;
+	int r = 0;
+
+	if (item->packed && ws->state == SPOUT__WS_OPEN)
+		r = unpack(ws, item->opcode == SPOUT__WS_TEXT, message);
+	if (r == 0 && ws->state == SPOUT__WS_OPEN && ws->handler->message != NULL) {
+		deliver(ws, item->opcode, message);
+		return;
+	}
+	spout__buffer_release(message);
+	if (r != 0)
+		spout__ws_fail(ws, r, NULL);
+}
+
 static void
 take_close(struct spout_websocket *ws, const struct spout__ws_item *item)
 {
@@ -113,10 +155,7 @@ take_item(struct spout_websocket *ws, const struct spout__ws_item *item)
 			deliver_control(ws, item);
 		break;
 	default:
-		if (open && handler->message != NULL)
-			deliver(ws, item->opcode, &ws->input->message);
-		else
-			spout__buffer_release(&ws->input->message);
+		take_message(ws, item);
 	}
 }
 

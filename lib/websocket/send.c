@@ -12,6 +12,7 @@
 
 #include "async/async.h"
 #include "base/text.h"
+#include "websocket/deflate.h"
 #include "websocket/message.h"
 #include "websocket/socket.h"
 
@@ -117,15 +118,33 @@ keep_newest(struct spout_websocket *ws)
 	spout__ws_drop_oldest(ws, spout__ws_max_unsent(ws) + SPOUT__WS_HEAD_MAX);
 }
 
+/* Compress it, if that was agreed on and pays. Returns 0 or -ENOMEM. */
 static int
-send_message(struct spout_websocket *ws, enum spout__ws_opcode opcode, const void *data,
-    size_t len)
+pack(struct spout_websocket *ws, unsigned *opcode, struct spout_slice *data)
 {
-	int whole = admit(ws, len, true), r;
+	int r;
+
+	if (data->len < spout__ws_min_packed(ws))
+		return 0;
+	r = spout__ws_pack(spout__ws_codecs_of(spout__ws_loop(ws)), &ws->deflate,
+	    &ws->handler->compress, &ws->context, *data, data);
+	if (r == 1)
+		*opcode |= SPOUT__WS_PACKED;
+	return r < 0 ? r : 0;
+}
+
+static int
+send_message(struct spout_websocket *ws, unsigned opcode, struct spout_slice data)
+{
+	int whole = admit(ws, data.len, true), r;
 
 	if (whole < 0)
 		return whole;
-	r = spout__ws_put(ws, opcode, data, len, whole == 1);
+	r = pack(ws, &opcode, &data);
+	if (r == 0)
+		r = spout__ws_put(ws, opcode, data.data, data.len, whole == 1);
+	if (r < 0)
+		spout__ws_context_forget(ws->context);
 	if (whole == 1)
 		keep_newest(ws);
 	return r;
@@ -138,7 +157,7 @@ post(struct spout_websocket *ws, struct spout__ws_message *message, bool may_wai
 
 	if (whole < 0)
 		return whole;
-	r = spout__ws_put_message(ws, message);
+	r = spout__ws_put_message(ws, spout__ws_message_for(message, ws));
 	if (whole == 1)
 		keep_newest(ws);
 	return r;
@@ -161,13 +180,13 @@ spout_try_websocket_send_text(struct spout_websocket *ws, const char *text, size
 {
 	if (!spout__utf8_valid(text, len))
 		return -EINVAL;
-	return send_message(ws, SPOUT__WS_TEXT, text, len);
+	return send_message(ws, SPOUT__WS_TEXT, spout_slice_of(text, len));
 }
 
 int
 spout_try_websocket_send_binary(struct spout_websocket *ws, const void *data, size_t len)
 {
-	return send_message(ws, SPOUT__WS_BINARY, data, len);
+	return send_message(ws, SPOUT__WS_BINARY, spout_slice_of(data, len));
 }
 
 static void

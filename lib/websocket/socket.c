@@ -11,6 +11,7 @@
 #include "async/async.h"
 #include "base/text.h"
 #include "web/request.h"
+#include "websocket/deflate.h"
 #include "websocket/handshake.h"
 #include "websocket/socket.h"
 
@@ -33,6 +34,7 @@ ws_free(struct spout__ready *ready)
 
 	spout__ws_input_free(ws);
 	spout__ws_output_free(ws);
+	spout__ws_context_free(ws->context);
 	spout__buffer_release(&ws->stream.out);
 	free(ws->close_reason);
 	free(ws);
@@ -323,10 +325,15 @@ static bool
 shake_hands(struct spout_request *req, const struct spout_websocket_handler *handler,
     struct spout__ws_handshake *ret)
 {
+	struct spout_websocket_compress compress = handler->compress;
 	const char *why;
-	int status =
-	    spout__ws_handshake(req->head, handler->subprotocols, ret, &why);
+	int status;
 
+	/* A message that is dropped would be missing in the window of the client. */
+	if (handler->slow == SPOUT_WEBSOCKET_DROP_OLDEST)
+		compress.keep_context = false;
+	status = spout__ws_handshake(
+	    req->head, handler->subprotocols, &compress, ret, &why);
 	if (status == 426) {
 		spout_set_status(req, status);
 		spout_set_header(req, "Upgrade", "websocket");
@@ -377,13 +384,16 @@ on_request_gone(void *arg)
 }
 
 static void
-accept_socket(struct spout_request *req, struct spout_websocket *ws, const char *accept)
+accept_socket(struct spout_request *req, struct spout_websocket *ws,
+    const struct spout__ws_handshake *handshake)
 {
 	int r;
 
-	spout_set_header(req, "Sec-WebSocket-Accept", accept);
-	if (ws->subprotocol != NULL)
-		spout_set_header(req, "Sec-WebSocket-Protocol", ws->subprotocol);
+	spout_set_header(req, "Sec-WebSocket-Accept", handshake->accept);
+	if (handshake->subprotocol != NULL)
+		spout_set_header(req, "Sec-WebSocket-Protocol", handshake->subprotocol);
+	if (handshake->deflate.own_bits != 0)
+		spout_set_header(req, "Sec-WebSocket-Extensions", handshake->extension);
 	r = spout__http_upgrade(req->ex, spout_slice("websocket"), &ws->guest);
 	if (r < 0)
 		spout__co_leave(r, 503, "no WebSocket: %s", strerror(-r));
@@ -401,10 +411,12 @@ spout_websocket_serve(struct spout_request *req)
 	ws = ws_new(req, handler);
 	spout_defer(on_request_gone, ws);
 	ws->subprotocol = handshake.subprotocol;
+	ws->deflate = handshake.deflate;
+	ws->reader.may_pack = handshake.deflate.own_bits != 0;
 	if (handler->open != NULL)
 		handler->open(ws);
 	ws->opened = true;
-	accept_socket(req, ws, handshake.accept);
+	accept_socket(req, ws, &handshake);
 }
 
 /* --- looking at it ---------------------------------------------------------------- */

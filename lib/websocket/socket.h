@@ -18,6 +18,7 @@
 
 #include "http/server.h"
 #include "net/stream.h"
+#include "websocket/extension.h"
 #include "websocket/frame.h"
 
 enum spout__ws_state {
@@ -61,6 +62,7 @@ struct spout_websocket {
 	struct spout__ws_input *input; /* NULL when idle */
 	struct spout__ws_output *output; /* NULL when idle */
 	struct spout__ws_scope *scope; /* NULL until asked for */
+	struct spout__ws_context *context; /* of compression; NULL: none of its own */
 	void *data;
 	const char *subprotocol;
 	char *close_reason;            /* owned, NULL: none */
@@ -69,6 +71,7 @@ struct spout_websocket {
 	uint64_t end_by_ms;            /* CLOSING, ENDING */
 	unsigned dropped;
 	unsigned short close_code;
+	struct spout__ws_deflate deflate;
 	unsigned char state;
 	bool opening;    /* the request of open() is not gone */
 	bool opened;     /* open() returned: close() will run */
@@ -95,6 +98,14 @@ static inline size_t
 spout__ws_max_unsent(const struct spout_websocket *ws)
 {
 	return spout__ws_or(ws->handler->max_unsent_bytes, 1u << 20);
+}
+
+/** Messages that are shorter are sent as they are; SIZE_MAX: all of them. */
+static inline size_t
+spout__ws_min_packed(const struct spout_websocket *ws)
+{
+	return ws->deflate.own_bits < 9 ? SIZE_MAX :
+	    spout__ws_or(ws->handler->compress.min_bytes, 128);
 }
 
 /* --- socket.c: its life ----------------------------------------------------------- */
@@ -152,11 +163,11 @@ spout__ws_unsent(const struct spout_websocket *ws)
 }
 
 /** Frame a copy, before all messages that wait. 0 or -errno. */
-int spout__ws_put_copy(struct spout_websocket *ws, enum spout__ws_opcode opcode,
-    const void *data, size_t len);
+int spout__ws_put_copy(struct spout_websocket *ws, unsigned opcode, const void *data,
+    size_t len);
 /** Frame a copy behind everything; `whole`: as a message, so that it can be dropped. */
-int spout__ws_put(struct spout_websocket *ws, enum spout__ws_opcode opcode,
-    const void *data, size_t len, bool whole);
+int spout__ws_put(struct spout_websocket *ws, unsigned opcode, const void *data,
+    size_t len, bool whole);
 /** Queue a reference behind everything. 0 or -errno. */
 int spout__ws_put_message(
     struct spout_websocket *ws, struct spout__ws_message *message);

@@ -13,4 +13,5 @@ echo_message(struct spout_websocket *ws, const char *data, size_t len)
 		spout_websocket_send_text(ws, data, len);
 }
 
-const struct spout_websocket_handler websocket_echo = { .message = echo_message };
+const struct spout_websocket_handler websocket_echo = { .message = echo_message,
+	.compress = { .on = true } };

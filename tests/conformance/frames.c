@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "stream.h"
+#include "websocket/deflate.h"
 #include "websocket/frame.h"
 
 struct frames {
@@ -16,6 +18,7 @@ struct frames {
 	char *kept; /* given, and not used yet */
 	size_t kept_len;
 	FILE *out;
+	struct spout__ws_codecs *codecs;
 	int failed;
 	bool closed;
 };
@@ -57,6 +60,30 @@ print_item(struct frames *f, const struct spout__ws_item *item)
 	}
 }
 
+/* Decompress the message, as a server does. Returns 0 or a close code. */
+static int
+unpack(struct frames *f, const struct spout__ws_item *item)
+{
+	const struct spout__ws_deflate agreed = { .own_bits = 15, .peer_bits = 15 };
+	struct spout__buffer packed = f->message;
+	struct spout_slice in = { "", packed.len };
+	int r;
+
+	if (!item->packed || (item->opcode != SPOUT__WS_TEXT &&
+		item->opcode != SPOUT__WS_BINARY))
+		return 0;
+	if (in.len > 0)
+		in.data = spout__buffer_at(&packed);
+	spout__buffer_init(&f->message, spout__ws_packed_max(f->reader.max));
+	r = spout__ws_unpack(
+	    f->codecs, &agreed, NULL, in, f->reader.max, &f->message);
+	spout__buffer_release(&packed);
+	if (r == 0 && item->opcode == SPOUT__WS_TEXT && f->message.len > 0 &&
+	    !spout__utf8_valid(spout__buffer_at(&f->message), f->message.len))
+		r = SPOUT__WS_BAD_DATA;
+	return r;
+}
+
 /* More bytes have arrived: behind what was kept, in a block of their exact size. */
 static void
 feed(struct frames *f, const char *data, size_t len)
@@ -72,6 +99,8 @@ feed(struct frames *f, const char *data, size_t len)
 		f->failed = spout__ws_read(&f->reader, block + total, all - total,
 		    &f->message, &used, &item);
 		total += used;
+		if (f->failed == 0)
+			f->failed = unpack(f, &item);
 		if (f->failed == 0)
 			print_item(f, &item);
 	} while (f->failed == 0 && !f->closed && item.opcode != SPOUT__WS_MORE);
@@ -100,7 +129,7 @@ next_piece(unsigned *seed, size_t left)
 }
 
 char *
-frames_read(const char *data, size_t len, unsigned split, size_t max)
+frames_read(const char *data, size_t len, unsigned split, size_t max, bool packs)
 {
 	struct frames f = { .out = NULL };
 	size_t text_len = 0, n;
@@ -108,7 +137,9 @@ frames_read(const char *data, size_t len, unsigned split, size_t max)
 
 	f.out = open_memstream(&text, &text_len);
 	spout__ws_reader_init(&f.reader, max);
-	spout__buffer_init(&f.message, max);
+	f.reader.may_pack = packs;
+	f.codecs = spout__ws_codecs_new();
+	spout__buffer_init(&f.message, spout__ws_packed_max(max));
 	while (len > 0 && f.failed == 0 && !f.closed) {
 		n = next_piece(&split, len);
 		feed(&f, data, n);
@@ -121,6 +152,7 @@ frames_read(const char *data, size_t len, unsigned split, size_t max)
 		fprintf(f.out, "more\n");
 	fclose(f.out);
 	spout__buffer_release(&f.message);
+	spout__ws_codecs_free(f.codecs);
 	free(f.kept);
 	return text;
 }

@@ -12,12 +12,15 @@
 #ifndef SPOUT_TESTS_FRAMES_H
 #define SPOUT_TESTS_FRAMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /**
  * `split`: STREAM_WHOLE, STREAM_BYTES or a seed, as in stream.h; `max`: bytes of a
- * message. Returns the text, to be freed.
+ * message; `packs`: compression without context was agreed on. Returns the text, to be
+ * freed.
  */
-char *frames_read(const char *data, size_t len, unsigned split, size_t max);
+char *frames_read(
+    const char *data, size_t len, unsigned split, size_t max, bool packs);
 
 #endif

@@ -58,9 +58,9 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	const char *bytes = (const char *)data;
-	char *whole = frames_read(bytes, len, STREAM_WHOLE, MAX_MESSAGE);
-	char *single = frames_read(bytes, len, STREAM_BYTES, MAX_MESSAGE);
-	char *pieces = frames_read(bytes, len, 2, MAX_MESSAGE);
+	char *whole = frames_read(bytes, len, STREAM_WHOLE, MAX_MESSAGE, false);
+	char *single = frames_read(bytes, len, STREAM_BYTES, MAX_MESSAGE, false);
+	char *pieces = frames_read(bytes, len, 2, MAX_MESSAGE, false);
 
 	must(strcmp(whole, single) == 0, "bytes mean something else one by one");
 	must(strcmp(whole, pieces) == 0, "bytes mean something else in pieces");

@@ -105,6 +105,7 @@ EXTRA_DIST += %D%/README.md %D%/corpus %D%/regressions \
 	%D%/answer.dict \
 	%D%/condition.dict \
 	%D%/cookie.dict \
+	%D%/deflate.dict \
 	%D%/forwarded.dict \
 	%D%/frames.dict \
 	%D%/links.dict \
@@ -125,4 +126,18 @@ noinst_PROGRAMS += %D%/fuzz_frames
 %C%_fuzz_frames_CPPFLAGS = $(FUZZ_CPPFLAGS)
 %C%_fuzz_frames_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 %C%_fuzz_frames_LDADD = $(FUZZ_LIBS)
+endif
+
+FUZZ_DEFLATE_SOURCES = tests/fuzz/fuzz_deflate.c tests/fuzz/fuzz.h $(FRAMES_SOURCES)
+check_PROGRAMS += %D%/replay_deflate
+%C%_replay_deflate_SOURCES = %D%/replay.c $(FUZZ_DEFLATE_SOURCES)
+%C%_replay_deflate_CPPFLAGS = $(FUZZ_CPPFLAGS)
+%C%_replay_deflate_LDADD = $(FUZZ_LIBS)
+
+if FUZZ
+noinst_PROGRAMS += %D%/fuzz_deflate
+%C%_fuzz_deflate_SOURCES = $(FUZZ_DEFLATE_SOURCES)
+%C%_fuzz_deflate_CPPFLAGS = $(FUZZ_CPPFLAGS)
+%C%_fuzz_deflate_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+%C%_fuzz_deflate_LDADD = $(FUZZ_LIBS)
 endif

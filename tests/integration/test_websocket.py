@@ -9,14 +9,18 @@ import shutil
 import signal
 import subprocess
 import unittest
+import zlib
 
 import websockets
+from websockets.extensions import permessage_deflate as deflate
 
 import harness
 
 KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 HANDSHAKE = ("GET /ws/echo HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n"
              "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" + KEY + "\r\n")
+PACKS = ("Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; "
+         "server_no_context_takeover\r\n")
 HERE = os.path.dirname(os.path.realpath(__file__))
 VECTORS = os.path.join(harness.TOP, "tests", "conformance", "websocket")
 
@@ -34,15 +38,16 @@ def unescape(text):
 
 
 def vectors():
-    """(name, input, expected lines) of every vector of a WebSocket."""
+    """(name, extension, input, expected lines) of every vector of a WebSocket."""
     for path in sorted(glob.glob(VECTORS + "/*.txt")):
         name, data, expected = None, b"", []
+        fields = PACKS if "rfc7692" in path else ""
         with open(path, encoding="utf-8") as lines:
             for line in list(lines) + ["= end"]:
                 line = line.rstrip("\n")
                 if line.startswith("= "):
                     if name is not None:
-                        yield name, data, expected
+                        yield name, fields, data, expected
                     name, data, expected = line[2:], b"", []
                 elif line.startswith("<"):
                     times, text = re.match(r"<(?:\*(\d+))? (.*)", line).groups()
@@ -62,7 +67,10 @@ def frames(data):
             n, at = int.from_bytes(data[2:10], "big"), 10
         if len(data) < at + n:
             break
-        found.append((data[0] & 15, data[at:at + n]))
+        payload = data[at:at + n]
+        if data[0] & 0x40:
+            payload = zlib.decompress(payload + b"\0\0\xff\xff\3\0", wbits=-15)
+        found.append((data[0] & 15, payload))
         data = data[at + n:]
     return found, data
 
@@ -92,6 +100,26 @@ class WebSocketTest(harness.TestCase):
                 for n in range(500):
                     self.assertEqual(await ws.recv(), str(n))
             self.assertEqual(ws.close_code, 1000)
+        self.run_client(client())
+
+    def test_python_websockets_agrees_on_compression(self):
+        server = self.start("--processes", "1")
+        offers = [deflate.ClientPerMessageDeflateFactory(*offer) for offer in
+                  ((False, False, None, None), (True, True, 9, 9),
+                   (False, False, 10, True), (False, True, None, 12))]
+
+        async def client():
+            for offer in offers:
+                async with websockets.connect(self.url(server), compression=None,
+                                              extensions=[offer]) as ws:
+                    self.assertEqual(len(ws.extensions), 1)
+                    for message in ("hello", "x" * 1000, "\u20ac" * 70000, b"\0" * 300,
+                                    os.urandom(5000), "again " * 50, ""):
+                        await ws.send(message)
+                        self.assertEqual(await ws.recv(), message)
+                    await ws.send(["in ", "several " * 100, "frames"])
+                    self.assertEqual(await ws.recv(),
+                                     "in " + "several " * 100 + "frames")
         self.run_client(client())
 
     def test_many_sockets_at_once(self):
@@ -159,18 +187,20 @@ class WebSocketTest(harness.TestCase):
     def test_vectors_over_a_real_connection(self):
         server = self.start("--processes", "1")
         ran = 0
-        for name, data, expected in vectors():
-            if name in ("a byte more", "a frame larger than a message may be"):
+        for name, fields, data, expected in vectors():
+            if name in ("a byte more", "a frame larger than a message may be",
+                        "a bomb in two fragments",
+                        "a frame that no compressed message can need"):
                 continue  # the limit of the demo is another one
             with self.subTest(name):
-                self.check_vector(server, data, expected)
+                self.check_vector(server, fields, data, expected)
                 ran += 1
         self.assertGreater(ran, 100)
 
-    def check_vector(self, server, data, expected):
+    def check_vector(self, server, fields, data, expected):
         with server.connect() as connection:
             sock = connection.socket
-            sock.sendall(HANDSHAKE.encode() + data)
+            sock.sendall((HANDSHAKE[:-2] + fields + "\r\n").encode() + data)
             want = self.answers(expected)
             ends = expected[-1].startswith(("fail", "close"))
             got = b""

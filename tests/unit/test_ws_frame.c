@@ -45,7 +45,7 @@ static size_t
 head_of(uint64_t len, const char *expected, size_t n)
 {
 	char head[SPOUT__WS_HEAD_MAX];
-	size_t size = spout__ws_put_head(head, SPOUT__WS_BINARY, len);
+	size_t size = spout__ws_put_head(head, SPOUT__WS_BINARY, len, NULL);
 
 	CU_ASSERT_EQUAL(size, n);
 	CU_ASSERT_EQUAL(memcmp(head, expected, n), 0);
@@ -89,7 +89,7 @@ static size_t
 put_frame(char *to, unsigned first, const char *payload, size_t len)
 {
 	static const unsigned char mask[4] = { 1, 2, 3, 4 };
-	size_t n = spout__ws_put_head(to, SPOUT__WS_TEXT, len);
+	size_t n = spout__ws_put_head(to, SPOUT__WS_TEXT, len, NULL);
 
 	to[0] = (char)first;
 	to[1] = (char)(to[1] | (char)0x80);

@@ -74,7 +74,7 @@ number(size_t n)
 }
 
 const char *
-ws_hear(void)
+ws_hear_bytes(struct spout_slice *ret_payload)
 {
 	static const char *const names[16] = { [1] = "text", [2] = "binary",
 		[8] = "close", [9] = "ping", [10] = "pong" };
@@ -82,19 +82,29 @@ ws_hear(void)
 	unsigned first;
 	size_t len;
 
+	*ret_payload = spout_slice_of("", 0);
 	if (spout_try_stream_read_bytes(ws_client, 1, &s) < 0)
 		return "end";
 	first = (unsigned char)s.data[0];
 	CU_ASSERT_EQUAL(first & 0x30, 0);
 	len = number(1);
 	len = len == 126 ? number(2) : len == 127 ? number(8) : len;
-	if ((first & 15) == 8 && len >= 2) {
-		unsigned code = (unsigned)number(2);
-
-		s = spout_stream_read_bytes(ws_client, len - 2);
-		return spout_sprintf("close %u %.*s", code, (int)s.len, s.data);
-	}
 	s = spout_stream_read_bytes(ws_client, len);
-	return spout_sprintf("%s%s %.*s", first & 0x40 ? "packed " : "",
-	    names[first & 15], (int)s.len, s.data);
+	*ret_payload = spout_slice_of(spout_strndup(s.data, s.len), s.len);
+	return spout_sprintf("%s%s", first & 0x40 ? "packed " : "", names[first & 15]);
+}
+
+const char *
+ws_hear(void)
+{
+	struct spout_slice s;
+	const char *what = ws_hear_bytes(&s);
+
+	if (strcmp(what, "end") == 0)
+		return what;
+	if (strcmp(what, "close") == 0 && s.len >= 2)
+		return spout_sprintf("close %u %s",
+		    (unsigned)(unsigned char)s.data[0] << 8 |
+		        (unsigned)(unsigned char)s.data[1], s.data + 2);
+	return spout_sprintf("%s %.*s", what, (int)s.len, s.data);
 }

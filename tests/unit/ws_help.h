@@ -29,6 +29,8 @@ void ws_say(const char *text);
 /** The next frame: "text hello", "close 1000 bye"; "end" when there is none. One that is
  * compressed begins with "packed ". */
 const char *ws_hear(void);
+/** The same, what it is apart from its payload, which is in the test's scope. */
+const char *ws_hear_bytes(struct spout_slice *ret_payload);
 #define WS_HEARS(text) CU_ASSERT_STRING_EQUAL(ws_hear(), (text))
 
 #endif

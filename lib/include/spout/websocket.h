@@ -45,6 +45,28 @@ enum spout_websocket_slow {
 	SPOUT_WEBSOCKET_CLOSE,       /* the socket is closed, with 1008 */
 };
 
+/**
+ * Compression of messages: permessage-deflate (RFC 7692). Whatever is 0 has the value in
+ * []. A message that would not become shorter is sent as it is. What comes is
+ * decompressed when it is complete, up to max_message_bytes: 1009 beyond that.
+ * (Tornado: get_compression_options)
+ */
+struct spout_websocket_compress {
+	bool on; /* if the peer agrees [false] */
+	/*
+	 * Compress each message with the help of those before it: smaller, but the socket
+	 * owns its windows then, about 300 KiB [false: all sockets of a loop share them,
+	 * and an idle one owns nothing]. Not with SPOUT_WEBSOCKET_DROP_OLDEST.
+	 */
+	bool keep_context;
+	unsigned char level;        /* 1 (fast) to 9 (small) [1] */
+	unsigned char memory_level; /* 1 to 9, of compressing [8] */
+	unsigned char window_bits;  /* of what is sent, 9 to 15 [15] */
+	unsigned char peer_window_bits; /* of what comes, 9 to 15, where the peer lets
+	                                 * itself be told [15] */
+	size_t min_bytes;           /* shorter messages are sent as they are [128] */
+};
+
 /** Borrowed for the life of the program. Whatever is 0 or NULL has the value in []. */
 struct spout_websocket_handler {
 	/*
@@ -80,6 +102,8 @@ struct spout_websocket_handler {
 	/* Subprotocols, the best first, ended by NULL: the first that the client offers
 	 * is taken; none, if it offers none. (Tornado: select_subprotocol) */
 	const char *const *subprotocols;
+
+	struct spout_websocket_compress compress; /* of messages [off] */
 
 	size_t max_message_bytes;      /* more closes with 1009 [1 MiB] */
 	size_t max_unsent_bytes;       /* queue of what is sent [1 MiB] */
