@@ -268,6 +268,7 @@ spout__settings_check(struct spout__settings *s, struct spout__options *options)
 
 	none_if_empty(&s->template_path);
 	none_if_empty(&s->database);
+	none_if_empty(&s->db_password_file);
 	none_if_empty(&s->user);
 	none_if_empty(&s->pid_file);
 	none_if_empty(&s->access_log);
@@ -363,6 +364,22 @@ spout__settings_add(struct spout__settings *s, struct spout__options *options)
 		    .group = "Database:" },
 		{ "db-connections", SPOUT_OPTION_NUMBER, &s->db_connections, "8", "N",
 		    "Connections of each worker", .min = 1, .max = 1000 },
+		{ "db-password-file", SPOUT_OPTION_TEXT, &s->db_password_file, NULL,
+		    "PATH",
+		    .help = "The password is the first line of this file, read for "
+			    "each log-in" },
+		{ "db-connect-timeout", SPOUT_OPTION_DURATION, &s->db_connect_timeout_ms,
+		    "3s", "TIME", "Longest log-in, of all hosts together", .min = 1,
+		    .max = 3600000 },
+		{ "db-acquire-timeout", SPOUT_OPTION_DURATION, &s->db_acquire_timeout_ms,
+		    "2s", "TIME", "Longest wait for a connection, then 503", .min = 1,
+		    .max = 3600000 },
+		{ "db-idle-timeout", SPOUT_OPTION_DURATION, &s->db_idle_timeout_ms, "5m",
+		    "TIME", "Close a connection without work for this long", .min = 1,
+		    .max = 86400000 },
+		{ "db-max-lifetime", SPOUT_OPTION_DURATION, &s->db_max_lifetime_ms, "30m",
+		    "TIME", "Replace a connection of this age, give or take 10 %",
+		    .min = 1, .max = 86400000 },
 		{ "request-timeout", SPOUT_OPTION_DURATION, &s->request_timeout_ms, "30s",
 		    "TIME", "A request that takes longer is answered with 504",
 		    .group = "Limits:", .min = 1, .max = 86400000 },

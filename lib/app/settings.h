@@ -19,7 +19,7 @@
 
 #define SPOUT__LISTENS_MAX 32
 #define SPOUT__TLS_FILES_MAX SPOUT_TLS_CERTIFICATES_MAX
-#define SPOUT__SETTINGS_ROWS 48
+#define SPOUT__SETTINGS_ROWS 64
 
 struct spout__settings {
 	const char *listens[SPOUT__LISTENS_MAX]; /* as given, maybe with ",tls" */
@@ -37,6 +37,9 @@ struct spout__settings {
 	unsigned cpu_threads;
 	const char *database;    /* URL, or NULL */
 	uint64_t db_connections; /* of each worker */
+	const char *db_password_file; /* path, or NULL */
+	uint64_t db_connect_timeout_ms, db_acquire_timeout_ms;
+	uint64_t db_idle_timeout_ms, db_max_lifetime_ms;
 	uint64_t request_timeout_ms, drain_timeout_ms, idle_timeout_ms;
 	uint64_t max_body_bytes, max_connections;
 	const char *cookie_secret_file;  /* path, or NULL */

@@ -131,6 +131,12 @@ open_pools(struct spout__life *life)
 	};
 	struct spout__pg_options pg = {
 		.url = s->database,
+		.password_file = s->db_password_file,
+		.password_fn = life->program->app.database_password,
+		.connect_ms = (unsigned)s->db_connect_timeout_ms,
+		.acquire_ms = (unsigned)s->db_acquire_timeout_ms,
+		.idle_ms = (unsigned)s->db_idle_timeout_ms,
+		.lifetime_ms = (unsigned)s->db_max_lifetime_ms,
 		.name = life->program->app.name,
 		.slot = life->worker->slot,
 	};

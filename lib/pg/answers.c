@@ -65,6 +65,7 @@ mend_plan(struct spout__pg_pipe *pipe, struct spout__pg_query *query)
 static void
 judge(struct spout__pg_pipe *pipe, struct spout__pg_query *query)
 {
+	bool demoted = spout__pg_demoted(pipe->conn);
 	struct spout__pg_failure failure = pipe->conn->failure;
 	bool cancelled = strcmp(failure.sqlstate, "57014") == 0;
 	bool meant = !pipe->cancelling && !query->exposed;
@@ -73,7 +74,7 @@ judge(struct spout__pg_pipe *pipe, struct spout__pg_query *query)
 		spout__pipe_fail_asked(query, &failure);
 		spout__driver_over(query, &failure);
 	} else if (query->tries++ < MAX_TRIES &&
-	    (mend_plan(pipe, query) || (cancelled && !meant))) {
+	    (demoted || mend_plan(pipe, query) || (cancelled && !meant))) {
 		/* Undone, or never begun; the cancel was meant for a neighbour. */
 		query->alone |= cancelled;
 		query->suspect |= cancelled;

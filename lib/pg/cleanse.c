@@ -104,7 +104,7 @@ cleanse_main(void *arg)
 	    !PQexitPipelineMode(conn->pq))
 		return -EIO;
 	return spout__pg_make_clean(conn) && !conn->doomed &&
-		spout__clock_ms() < conn->expires_ms
+		!spout__pg_stale(conn, spout__clock_ms())
 	    ? 0
 	    : -EIO;
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Logging in, on the thread of the job that needs the connection, without ever blocking
- * in libpq but for name look-up and the files it reads (passwords, certificates).
+ * in libpq but for the files it reads (.pgpass, certificates).
  *
  * Defaults that a URL may override stand before it in the list for libpq, what we insist
  * on stands behind it. `options` is put together of ours and the URL's.
+ *
+ * Every address of every host (hosts.c) gets an equal part of the time that is left. The
+ * host that answered last comes first.
  */
 #include "config.h"
 
@@ -64,18 +67,71 @@ spout__pg_hook(struct spout__pg_conn *conn)
 
 /* --- connecting ------------------------------------------------------------------- */
 
-static PGconn *
-start_connecting(const struct spout__pg_conn *conn)
-{
-	const struct spout__pg *pg = conn->pg;
-	const char *const keywords[] = { "application_name", "client_encoding",
-		"keepalives", "keepalives_idle", "keepalives_interval",
-		"keepalives_count", "tcp_user_timeout", "gssencmode", "dbname", "options",
-		NULL };
-	const char *const values[] = { pg->application_name, "UTF8", "1", "30", "10", "3",
-		"15000", "disable", pg->url, pg->startup_options, NULL };
+/* More than libpq has options, and those of ours that may stand twice. */
+#define MAX_OPTIONS 96u
 
-	return PQconnectStartParams(keywords, values, 1);
+struct parameters {
+	const char *keywords[MAX_OPTIONS + 1], *values[MAX_OPTIONS + 1];
+	unsigned n;
+};
+
+/* A server to log in to, and what it has to be. */
+struct target {
+	const struct spout__pg_host *host; /* NULL: libpq knows */
+	const char *addr;                  /* NULL: libpq needs none */
+	const char *session;               /* target_session_attrs, or NULL */
+	const char *password;              /* or "" */
+};
+
+static void
+put(struct parameters *to, const char *keyword, const char *value)
+{
+	if (value == NULL || value[0] == '\0' || to->n == MAX_OPTIONS)
+		return;
+	to->keywords[to->n] = keyword;
+	to->values[to->n++] = value;
+}
+
+static void
+put_defaults(struct parameters *to, const struct spout__pg *pg)
+{
+	put(to, "application_name", pg->application_name);
+	put(to, "client_encoding", "UTF8");
+	put(to, "keepalives", "1");
+	put(to, "keepalives_idle", "30");
+	put(to, "keepalives_interval", "10");
+	put(to, "keepalives_count", "3");
+	put(to, "tcp_user_timeout", "15000");
+	put(to, "gssencmode", "disable");
+}
+
+/* Does the target say it in place of the URL? */
+static bool
+is_of_target(const char *keyword)
+{
+	return strcmp(keyword, "host") == 0 || strcmp(keyword, "hostaddr") == 0 ||
+	    strcmp(keyword, "port") == 0 || strcmp(keyword, "target_session_attrs") == 0;
+}
+
+static PGconn *
+start_connecting(const struct spout__pg *pg, const struct target *target)
+{
+	const PQconninfoOption *option = pg->hosts.options;
+	struct parameters parameters = { .n = 0 };
+
+	put_defaults(&parameters, pg);
+	for (; option->keyword != NULL; option++)
+		if (target->host == NULL || !is_of_target(option->keyword))
+			put(&parameters, option->keyword, option->val);
+	if (target->host != NULL) {
+		put(&parameters, "host", target->host->name);
+		put(&parameters, "hostaddr", target->addr);
+		put(&parameters, "port", target->host->port);
+		put(&parameters, "target_session_attrs", target->session);
+	}
+	put(&parameters, "password", target->password);
+	put(&parameters, "options", pg->startup_options);
+	return PQconnectStartParams(parameters.keywords, parameters.values, 0);
 }
 
 /* Whatever the server says to a log-in, there is no database for us. */
@@ -158,14 +214,14 @@ equip(struct spout__pg_conn *conn)
 	return 0;
 }
 
-int
-spout__pg_connect(struct spout__pg_conn *conn, uint64_t until_ms)
+/* One log-in. Returns 0 or -errno with the failure, and no connection. */
+static int
+log_in(struct spout__pg_conn *conn, const struct target *target, uint64_t until_ms)
 {
 	int r;
 
-	conn->reused = conn->doomed = conn->hooked = false;
-	conn->pid = getpid();
-	conn->pq = start_connecting(conn);
+	conn->generation = atomic_load(&conn->pg->generation);
+	conn->pq = start_connecting(conn->pg, target);
 	if (conn->pq == NULL)
 		return spout__pg_fail(
 		    &conn->failure, -ENOMEM, "out of memory (connection)");
@@ -174,10 +230,110 @@ spout__pg_connect(struct spout__pg_conn *conn, uint64_t until_ms)
 	r = poll_until_connected(conn, until_ms);
 	if (r == 0)
 		r = equip(conn);
-	spout__count_shared(
-	    r == 0 ? SPOUT__C_PG_CONNECTS : SPOUT__C_PG_CONNECT_FAILURES, 1);
 	if (r < 0)
 		spout__pg_disconnect(conn);
+	return r;
+}
+
+/* --- one server after the other --------------------------------------------------- */
+
+/* Is another try elsewhere of use? */
+static bool
+worth_going_on(const struct spout__pg_conn *conn, int r)
+{
+	return r == -EHOSTDOWN && !spout__pg_refused(&conn->failure);
+}
+
+/* The end of the first of `n` equal parts of the time until `until_ms`. */
+static uint64_t
+part_of(uint64_t until_ms, unsigned n)
+{
+	uint64_t now_ms = spout__clock_ms();
+
+	return until_ms <= now_ms ? until_ms : now_ms + (until_ms - now_ms) / n;
+}
+
+/* Every address of the name of target->host. */
+static int
+try_addresses(struct spout__pg_conn *conn, struct target *target, uint64_t until_ms)
+{
+	char addr[SPOUT__ADDRESS_TEXT];
+	struct spout__addresses addresses;
+	int r = spout__pg_look_up(conn, target->host->name, until_ms, &addresses);
+	unsigned i;
+
+	if (r < 0)
+		return r;
+	r = -EHOSTDOWN;
+	for (i = 0; i < addresses.n && (i == 0 || worth_going_on(conn, r)); i++) {
+		spout__address_text(&addresses.at[i].addr, addr);
+		target->addr = addr;
+		r = log_in(conn, target, part_of(until_ms, addresses.n - i));
+	}
+	target->addr = NULL;
+	return r;
+}
+
+static int
+try_host(struct spout__pg_conn *conn, struct target *target, uint64_t until_ms)
+{
+	target->addr = target->host->addr;
+	return spout__pg_host_is_name(target->host)
+	    ? try_addresses(conn, target, until_ms)
+	    : log_in(conn, target, until_ms);
+}
+
+/* Every host; `passes` of them are left, this one included. */
+static int
+try_hosts(struct spout__pg_conn *conn, struct target *target, unsigned passes,
+    uint64_t until_ms)
+{
+	struct spout__pg_hosts *hosts = &conn->pg->hosts;
+	unsigned n = hosts->n, first = atomic_load(&hosts->last) % n, i;
+	int r = -EHOSTDOWN;
+
+	for (i = 0; i < n && (i == 0 || worth_going_on(conn, r)); i++) {
+		target->host = &hosts->at[(first + i) % n];
+		r = try_host(conn, target, part_of(until_ms, passes * n - i));
+		if (r == 0)
+			atomic_store(&hosts->last, (first + i) % n);
+	}
+	return r;
+}
+
+static int
+find_server(struct spout__pg_conn *conn, const char *password, uint64_t until_ms)
+{
+	const struct spout__pg_hosts *hosts = &conn->pg->hosts;
+	struct target target = { .session = hosts->session, .password = password };
+	bool prefer = target.session != NULL &&
+	    strcmp(target.session, "prefer-standby") == 0;
+	int r;
+
+	if (hosts->n == 0)
+		return log_in(conn, &target, until_ms);
+	if (!prefer)
+		return try_hosts(conn, &target, 1, until_ms);
+	target.session = "standby";
+	r = try_hosts(conn, &target, 2, until_ms);
+	target.session = "any";
+	return worth_going_on(conn, r) ? try_hosts(conn, &target, 1, until_ms) : r;
+}
+
+int
+spout__pg_connect(struct spout__pg_conn *conn, uint64_t until_ms)
+{
+	char password[SPOUT__PG_PASSWORD_SIZE];
+	int r;
+
+	conn->reused = conn->doomed = conn->hooked = false;
+	conn->pid = getpid();
+	r = spout__pg_password(conn, password);
+	if (r == 0)
+		r = find_server(conn, password, until_ms);
+	explicit_bzero(password, sizeof(password));
+	spout__count_shared(
+	    r == 0 ? SPOUT__C_PG_CONNECTS : SPOUT__C_PG_CONNECT_FAILURES, 1);
 	return r;
 }
 

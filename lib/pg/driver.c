@@ -115,7 +115,7 @@ least_busy(struct spout__pg_driver *driver)
 			continue;
 		/* No more for one that is to be closed when what is under way is over. */
 		if (pipe->n_sent > 0 &&
-		    (pipe->conn->doomed || now_us / 1000 >= pipe->conn->expires_ms ||
+		    (pipe->conn->doomed || spout__pg_stale(pipe->conn, now_us / 1000) ||
 			now_us > pipe->since_us + HELD_UP_US))
 			continue;
 		if (best == NULL || pipe->load_us < best->load_us)

@@ -48,11 +48,18 @@ int
 spout__pg_wait(
     struct spout__pg_conn *conn, short events, uint64_t until_ms, bool wakeable)
 {
-	struct pollfd fds[2] = { { .fd = PQsocket(conn->pq), .events = events },
+	return spout__pg_wait_fd(conn, PQsocket(conn->pq), events, until_ms, wakeable);
+}
+
+int
+spout__pg_wait_fd(struct spout__pg_conn *conn, int fd, short events, uint64_t until_ms,
+    bool wakeable)
+{
+	struct pollfd fds[2] = { { .fd = fd, .events = events },
 		{ .fd = wakeable ? conn->wake_fd : -1, .events = POLLIN } };
 	int r;
 
-	if (fds[0].fd < 0)
+	if (fd < 0)
 		return POLLERR; /* libpq has closed it */
 	do {
 		r = poll(fds, 2, timeout_until(until_ms));

@@ -35,6 +35,8 @@ run_once(struct spout__pg_job *job, bool *ret_again)
 	    ? spout__pg_fail(&conn->failure, -ECANCELED, "cancelled")
 	    : job->run(job, conn);
 	if (r < 0) {
+		if (spout__pg_demoted(conn))
+			r = conn->failure.error;
 		job->failure = conn->failure;
 		*ret_again = conn->reused && conn->unsent;
 	}

@@ -52,7 +52,7 @@ clean(const struct spout__pg_lease *lease)
 
 	return !lease->busy && !lease->spoilt && !lease->pipe->broken && !conn->doomed &&
 	    PQstatus(conn->pq) == CONNECTION_OK &&
-	    spout__clock_ms() < conn->expires_ms &&
+	    !spout__pg_stale(conn, spout__clock_ms()) &&
 	    PQtransactionStatus(conn->pq) == PQTRANS_IDLE &&
 	    (PQpipelineStatus(conn->pq) != PQ_PIPELINE_OFF ||
 		PQenterPipelineMode(conn->pq)) &&

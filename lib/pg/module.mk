@@ -9,12 +9,15 @@ lib_libspout_all_la_SOURCES += \
 	%D%/exec.c \
 	%D%/failure.c \
 	%D%/hold.c \
+	%D%/hosts.c \
 	%D%/job.c \
 	%D%/lease.c %D%/lease.h \
 	%D%/listen.c %D%/listen.h \
 	%D%/listener.c \
 	%D%/migrate.c \
+	%D%/names.c \
 	%D%/params.c \
+	%D%/password.c \
 	%D%/pg.h \
 	%D%/pipe.c \
 	%D%/plan.c \

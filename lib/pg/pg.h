@@ -29,6 +29,9 @@
 
 struct spout__pg_options {
 	const char *url;      /* postgresql://… or "key=value …"; NULL: no database */
+	const char *password_file; /* its first line, for each log-in; NULL: none */
+	/* The same from the application: see struct spout_app. NULL: none */
+	int (*password_fn)(char *ret_password, size_t size);
 	const char *name;     /* the application's, for application_name "name/wK" */
 	unsigned slot;        /* K: which worker this is */
 	unsigned acquire_ms;  /* longest wait for a connection [2000] */

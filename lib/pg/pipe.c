@@ -193,7 +193,7 @@ come_to_rest(struct spout__pg_pipe *pipe)
 	pipe->busy = false;
 	spout__timer_stop(&pipe->timer);
 	pipe->used_ms = spout__clock_ms();
-	if (conn->doomed || pipe->used_ms >= conn->expires_ms ||
+	if (conn->doomed || spout__pg_stale(conn, pipe->used_ms) ||
 	    PQtransactionStatus(conn->pq) != PQTRANS_IDLE)
 		pipe->broken = true;
 	else if (pipe->state == SPOUT__PIPE_ALONE || pipe->wanted)
@@ -364,7 +364,7 @@ spout__pipe_sound(struct spout__pg_pipe *pipe)
 {
 	struct spout__pg_conn *conn = pipe->conn;
 
-	if (pipe->broken || conn->doomed || spout__clock_ms() >= conn->expires_ms)
+	if (pipe->broken || conn->doomed || spout__pg_stale(conn, spout__clock_ms()))
 		return false;
 	return !spout__pipe_idle(pipe) || spout__pg_healthy(conn, false);
 }

@@ -272,7 +272,7 @@ take_place(struct spout__pg_job *job)
 bool
 spout__pg_fit(struct spout__pg_conn *conn, bool ping)
 {
-	return conn->pid == getpid() && spout__clock_ms() < conn->expires_ms &&
+	return conn->pid == getpid() && !spout__pg_stale(conn, spout__clock_ms()) &&
 	    spout__pg_healthy(conn, ping);
 }
 
@@ -364,7 +364,7 @@ spout__pg_return(struct spout__pg_conn *conn)
 	settled = spout__pg_cancel_settle(conn, !conn->doomed);
 	conn->idle_since_ms = spout__clock_ms();
 	if (!settled || conn->doomed || PQstatus(conn->pq) != CONNECTION_OK ||
-	    conn->idle_since_ms >= conn->expires_ms || !spout__pg_make_clean(conn) ||
+	    spout__pg_stale(conn, conn->idle_since_ms) || !spout__pg_make_clean(conn) ||
 	    conn->doomed)
 		spout__pg_disconnect(conn);
 	spout__gauge_add_shared(SPOUT__G_PG_CONNECTIONS_BUSY, -1);
@@ -379,7 +379,7 @@ wants_a_look(const struct spout__pg_conn *conn, uint64_t now_ms)
 {
 	struct pollfd fd = { .fd = PQsocket(conn->pq), .events = POLLIN };
 
-	return now_ms >= conn->expires_ms ||
+	return spout__pg_stale(conn, now_ms) ||
 	    now_ms - conn->idle_since_ms >= conn->pg->options.idle_ms ||
 	    poll(&fd, 1, 0) != 0;
 }
@@ -387,7 +387,7 @@ wants_a_look(const struct spout__pg_conn *conn, uint64_t now_ms)
 static bool
 worth_keeping(struct spout__pg_conn *conn, uint64_t now_ms)
 {
-	return now_ms < conn->expires_ms &&
+	return !spout__pg_stale(conn, now_ms) &&
 	    now_ms - conn->idle_since_ms < conn->pg->options.idle_ms &&
 	    spout__pg_healthy(conn, false);
 }

@@ -27,10 +27,16 @@
 #include <libpq-fe.h>
 
 #include "executor/executor.h"
+#include "executor/resolve.h"
 #include "pg/pg.h"
 
 /* A cancelled statement gets this long to end before its connection is given up. */
 #define SPOUT__PG_CANCEL_GRACE_MS 2000u
+
+/* Of a URL that we go through ourselves. */
+#define SPOUT__PG_HOSTS 16u
+/* Of a password, with its end. */
+#define SPOUT__PG_PASSWORD_SIZE 8192u
 
 /* libpq's buffers never shrink: after a result of this size the connection is closed. */
 #define SPOUT__PG_BIG_RESULT_BYTES (8u << 20)
@@ -57,6 +63,7 @@ struct spout__pg_conn {
 	pid_t pid;               /* the process that connected */
 	unsigned logins;         /* how often this place was connected */
 	uint64_t expires_ms, idle_since_ms;
+	unsigned generation; /* pg->generation when it was connected */
 	bool reused; /* had a job before this one */
 	bool doomed; /* never to be used again */
 	bool hooked; /* spout__pg_hook() */
@@ -73,10 +80,27 @@ struct spout__pg_conn {
 	struct spout__pg_cancel *cancel; /* (lock) being cancelled */
 };
 
+/** A server: what libpq's host, hostaddr and port say; each may be NULL or empty. */
+struct spout__pg_host {
+	const char *name, *addr, *port;
+};
+
+/** A URL, and the servers in it. Read-only, but `last`. */
+struct spout__pg_hosts {
+	PQconninfoOption *options;
+	const char *session; /* target_session_attrs; NULL: any */
+	char *lists[3];
+	unsigned n; /* 0: libpq knows where to go */
+	struct spout__pg_host at[SPOUT__PG_HOSTS];
+	_Atomic unsigned last; /* the one that answered last */
+};
+
 struct spout__pg {
 	struct spout_loop *loop;
 	struct spout__pg_options options;
-	char *url, *application_name, *startup_options;
+	struct spout__pg_hosts hosts;
+	char *application_name, *startup_options, *password_file;
+	_Atomic unsigned generation; /* connections of an older one are not used again */
 	struct spout__pg_driver *driver; /* loop thread */
 	struct spout__pg_listener *listener; /* loop thread; NULL: not needed yet */
 	struct spout_periodic *maintenance;
@@ -94,7 +118,7 @@ struct spout__pg {
 	bool down;    /* the last attempt to connect failed */
 	bool probing; /* and one job tries again */
 	unsigned backoff_ms;
-	uint64_t next_probe_ms;
+	uint64_t next_probe_ms, give_up_again_ms;
 	struct spout__pg_failure why_down;
 
 	pthread_t canceller; /* see cancel.c */
@@ -179,6 +203,28 @@ int spout__pg_hook(struct spout__pg_conn *conn);
 /** Does the failure mean that trying again soon is of no use (password, no database)? */
 bool spout__pg_refused(const struct spout__pg_failure *failure);
 
+/* --- hosts.c, names.c, password.c ------------------------------------------------- */
+
+/** Take a URL apart that has been checked. Returns 0 or -ENOMEM; to be released. */
+int spout__pg_hosts_init(struct spout__pg_hosts *hosts, const char *url);
+void spout__pg_hosts_release(struct spout__pg_hosts *hosts);
+/** Does it have to be looked up? */
+bool spout__pg_host_is_name(const struct spout__pg_host *host);
+/** Might a password or data go over some network in clear text? */
+bool spout__pg_hosts_exposed(const struct spout__pg_hosts *hosts);
+/**
+ * Was the last failure that the server is a standby, where a primary is needed? Then the
+ * connection is doomed, and all that were made before now are stale.
+ */
+bool spout__pg_demoted(struct spout__pg_conn *conn);
+/** Is it too old, or of a server that is none any more? */
+bool spout__pg_stale(const struct spout__pg_conn *conn, uint64_t now_ms);
+/** The addresses of a host. Returns 0, or -errno with conn->failure. Blocks. */
+int spout__pg_look_up(struct spout__pg_conn *conn, const char *host, uint64_t until_ms,
+    struct spout__addresses *ret);
+/** What --database-password-file or the application says, or "". Blocks. As above. */
+int spout__pg_password(struct spout__pg_conn *conn, char ret[SPOUT__PG_PASSWORD_SIZE]);
+
 /* --- exec.c: one statement on a connection, on the job's thread ------------------- */
 
 struct spout__pg_statement {
@@ -205,6 +251,9 @@ bool spout__pg_healthy(struct spout__pg_conn *conn, bool ping);
  */
 int spout__pg_wait(
     struct spout__pg_conn *conn, short events, uint64_t until_ms, bool wakeable);
+/** The same with another descriptor than its socket. */
+int spout__pg_wait_fd(struct spout__pg_conn *conn, int fd, short events,
+    uint64_t until_ms, bool wakeable);
 
 /* --- failure.c -------------------------------------------------------------------- */
 

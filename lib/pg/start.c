@@ -36,8 +36,8 @@
 
 /* --- the URL ---------------------------------------------------------------------- */
 
-/* The startup options that a URL, else the environment, asks for. Copies; or NULL. */
-static char *
+/* The startup options that a URL, else the environment, asks for, or NULL. Borrowed. */
+static const char *
 own_options(const PQconninfoOption *options)
 {
 	const char *own = NULL;
@@ -45,9 +45,7 @@ own_options(const PQconninfoOption *options)
 	for (; options->keyword != NULL && own == NULL; options++)
 		if (strcmp(options->keyword, "options") == 0)
 			own = options->val;
-	if (own == NULL)
-		own = getenv("PGOPTIONS");
-	return strdup(own != NULL ? own : "");
+	return own != NULL ? own : getenv("PGOPTIONS");
 }
 
 int
@@ -67,25 +65,29 @@ spout__pg_check_url(const char *url, char *ret_reason, size_t size)
 }
 
 static int
-copy_url(struct spout__pg *pg)
+copy_options(struct spout__pg *pg)
 {
-	PQconninfoOption *parsed = PQconninfoParse(pg->options.url, NULL);
-	char *own = parsed == NULL ? NULL : own_options(parsed);
-	int n = -1;
+	struct spout__pg_options *options = &pg->options;
+	const char *own, *name = options->name != NULL ? options->name : "spout";
 
-	if (own != NULL)
-		n = asprintf(&pg->startup_options, "%s %s", STARTUP_OPTIONS, own);
-	free(own);
-	PQconninfoFree(parsed);
-	if (n < 0)
+	if (spout__pg_hosts_init(&pg->hosts, options->url) < 0)
+		return -ENOMEM;
+	own = own_options(pg->hosts.options);
+	if (asprintf(&pg->startup_options, "%s %s", STARTUP_OPTIONS,
+		own != NULL ? own : "") < 0)
 		pg->startup_options = NULL;
-	pg->url = strdup(pg->options.url);
-	if (asprintf(&pg->application_name, "%s/w%u",
-		pg->options.name != NULL ? pg->options.name : "spout",
-		pg->options.slot) < 0)
+	if (asprintf(&pg->application_name, "%s/w%u", name, options->slot) < 0)
 		pg->application_name = NULL;
-	pg->options.url = pg->options.name = NULL;
-	return n < 0 || pg->url == NULL || pg->application_name == NULL ? -ENOMEM : 0;
+	if (options->password_file != NULL)
+		pg->password_file = strdup(options->password_file);
+	if (pg->startup_options == NULL || pg->application_name == NULL ||
+	    (options->password_file != NULL && pg->password_file == NULL))
+		return -ENOMEM;
+	options->url = options->name = options->password_file = NULL;
+	if (options->slot == 0 && spout__pg_hosts_exposed(&pg->hosts))
+		spout_warning("the database may be talked to in clear text: its URL has "
+			      "no sslmode");
+	return 0;
 }
 
 /* --- making it -------------------------------------------------------------------- */
@@ -110,9 +112,10 @@ release(struct spout__pg *pg)
 	spout__driver_free(pg->driver);
 	spout__pg_listener_free(pg->listener);
 	free(pg->conns);
-	free(pg->url);
+	spout__pg_hosts_release(&pg->hosts);
 	free(pg->application_name);
 	free(pg->startup_options);
+	free(pg->password_file);
 	free(pg);
 }
 
@@ -250,7 +253,7 @@ spout__pg_start(struct spout_loop *loop, const struct spout__pg_options *options
 	pg = pool_new(loop, options);
 	if (pg == NULL)
 		return -ENOMEM;
-	error = copy_url(pg);
+	error = copy_options(pg);
 	if (error == 0)
 		error = make_places(pg, stats.threads);
 	if (error == 0 && (pg->driver = spout__driver_new(pg)) == NULL)

@@ -36,6 +36,20 @@ class Database:
     def restart(self):
         self._cluster("restart")
 
+    def standby(self, folder, *options):
+        """A standby of this one in another folder."""
+        return Database(folder, "--standby-of", self.folder, *options)
+
+    def promote(self):
+        self._cluster("promote")
+
+    def tcp_url(self):
+        """Through TCP, with the password; needs the option --port."""
+        return self._cluster("url", "--tcp")
+
+    def server_pid(self):
+        return int(self._cluster("pid"))
+
     def destroy(self):
         self._cluster("destroy")
 

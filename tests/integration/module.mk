@@ -6,6 +6,10 @@ noinst_PROGRAMS += %D%/children %D%/site
 %C%_site_SOURCES = %D%/site.c
 %C%_site_LDADD = lib/libspout.la
 
+noinst_PROGRAMS += %D%/pooled
+%C%_pooled_SOURCES = %D%/pooled.c
+%C%_pooled_LDADD = lib/libspout.la $(PQ_LIBS)
+
 noinst_PROGRAMS += %D%/signed_values
 %C%_signed_values_SOURCES = %D%/signed_values.c
 %C%_signed_values_LDADD = lib/libspout-all.la
@@ -20,6 +24,7 @@ EXTRA_DIST += \
 	%D%/run \
 	%D%/test_app.py \
 	%D%/test_database_faults.py \
+	%D%/test_database_hosts.py \
 	%D%/test_demo.py \
 	%D%/test_deploy.py \
 	%D%/test_example_sites.py \

@@ -184,6 +184,13 @@ tests_unit_test_pg_away_SOURCES = tests/unit/test_pg_away.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
 tests_unit_test_pg_away_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_pg_away_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
+check_PROGRAMS += tests/unit/test_pg_hosts
+tests_unit_test_pg_hosts_SOURCES = tests/unit/test_pg_hosts.c \
+	tests/unit/black_hole.c tests/unit/black_hole.h \
+	tests/unit/fake_resolver.c tests/unit/fake_resolver.h \
+	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
+tests_unit_test_pg_hosts_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_pg_hosts_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
 
 check_PROGRAMS += tests/unit/test_rows_json
 tests_unit_test_rows_json_SOURCES = tests/unit/test_rows_json.c \

@@ -203,7 +203,7 @@ with_pool(const struct setup *setup, spout_fn fn)
 	options.url = setup->url != NULL ? setup->url : cluster_url;
 	options.name = "test";
 	CU_ASSERT_EQUAL(spout__pg_start(loop, &options), 0);
-	start_with(fn, NULL, 0, &ending, note_gone_and_stop);
+	start_with(fn, setup->arg, 0, &ending, note_gone_and_stop);
 	CU_ASSERT_EQUAL(spout_loop_run(loop), 0);
 	if (!setup->unstopped) {
 		CU_ASSERT_EQUAL(spout__pg_stop(loop, 5000), 0);

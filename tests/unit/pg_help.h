@@ -30,6 +30,7 @@ struct setup {
 	unsigned threads; /* [4] */
 	const char *url;  /* [cluster_url]; "" for none */
 	bool unstopped;   /* leave all to spout_loop_free() */
+	void *arg;        /* for the test's function */
 	struct spout__pg_options options;
 };
 

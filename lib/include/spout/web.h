@@ -248,6 +248,14 @@ struct spout_app {
 	const struct spout_template_program *template_programs;
 	const struct spout_template_function *template_functions;
 	bool template_reload;     /* look for changes at each page: reads files then */
+
+	/*
+	 * The password for the database, asked for with each log-in, so that a token may
+	 * change: written to ret_password (of `size` bytes) with its NUL. Returns 0 or
+	 * -errno. On a db thread, several at once: it may block, for as long as
+	 * --db-connect-timeout allows. NULL: --db-password-file, or what libpq finds.
+	 */
+	int (*database_password)(char *ret_password, size_t size);
 };
 
 /** The application that serves this request, its data, and the data of the route. */
