@@ -6,11 +6,12 @@
  *     curl -F files=@README.md -F files=@LICENSE http://127.0.0.1:8888/memory
  *     curl -F files=@debian.iso http://127.0.0.1:8888/disk
  *
- * Both answer with a line for each file: SHA-256, size, name.
+ * Both answer with a line for each file: SHA-256, size, name; browsers get a page.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <spout/spout.h>
@@ -21,16 +22,37 @@ static const char *folder;
 static uint64_t max_file_bytes;
 
 #define CHOOSE_FILES \
-	"<input type=\"file\" name=\"files\" multiple required> " \
+	"<input type=\"file\" name=\"files\" multiple required aria-label=\"Files\"> " \
 	"<button>Send</button></form>\n"
 
-static const char page[] =
+static const char page_head[] =
     "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">"
     "<meta name=\"viewport\" content=\"width=device-width\"><title>Uploads</title>\n"
-    "<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;"
-    "max-width:36rem;margin:4rem auto;padding:0 1rem}form{border:1px solid #8886;"
-    "border-radius:8px;padding:1rem;margin:1rem 0}h2{margin:0 0 .5rem}</style>\n"
-    "<h1>Uploads</h1>\n"
+    "<link rel=\"icon\" href=\"data:,\"><style>\n"
+    ":root{color-scheme:light dark;--page:#eef3f6;--card:#fff;--ink:#10202e;"
+    "--soft:#55697a;--line:#d5dfe7;--accent:#0e7490;--on-accent:#fff}\n"
+    "@media(prefers-color-scheme:dark){:root{--page:#0b141b;--card:#121f29;"
+    "--ink:#e5eef5;--soft:#93a7b7;--line:#2a3b49;--accent:#22b8cf;"
+    "--on-accent:#04222b}}\n"
+    "body{margin:0 auto;max-width:44rem;padding:3.5rem 1.2rem;background:var(--page);"
+    "color:var(--ink);font:16px/1.5 system-ui,\"DejaVu Sans\",sans-serif}\n"
+    "h1{margin:0 0 1.4rem;font-size:2rem;letter-spacing:-.02em}\n"
+    "h2{margin:0;font-size:1.2rem}p{margin:.2rem 0 1.1rem;color:var(--soft)}\n"
+    "form,section{background:var(--card);border:1px solid var(--line);"
+    "border-radius:14px;padding:1.3rem 1.5rem;margin:0 0 1.2rem;"
+    "box-shadow:0 6px 24px #0b253a0f;overflow:auto}\n"
+    "input{font:inherit;font-size:.92rem;max-width:100%}"
+    "input::file-selector-button{font:inherit;padding:.4rem .9rem;margin-right:.8rem;"
+    "color:inherit;background:var(--page);border:1px solid var(--line);"
+    "border-radius:8px}\n"
+    "button{font:inherit;font-weight:600;padding:.45rem 1.3rem;border:0;"
+    "border-radius:8px;color:var(--on-accent);background:var(--accent);cursor:pointer}"
+    "\n:focus-visible{outline:3px solid #22b8cf80;outline-offset:1px}\n"
+    "dt{font-weight:600;overflow-wrap:anywhere}dd{margin:0 0 1rem;color:var(--soft);"
+    "font-size:.92rem}code{font-size:.82rem;overflow-wrap:anywhere}"
+    "a{color:var(--accent)}</style>\n<h1>Uploads</h1>\n";
+
+static const char page_forms[] =
     "<form action=\"/memory\" method=\"post\" enctype=\"multipart/form-data\">"
     "<h2>In memory</h2><p>The handler starts when the form is there: 16 MiB at most.</p>"
     CHOOSE_FILES
@@ -41,7 +63,48 @@ static const char page[] =
 static void
 show_page(struct spout_request *req)
 {
-	spout_write_text(req, page);
+	spout_write_text(req, page_head);
+	spout_write_text(req, page_forms);
+}
+
+/* --- the answer: a page for browsers, lines for programs --------------------------- */
+
+static bool
+is_browser(struct spout_request *req)
+{
+	const char *accept = spout_header(req, "Accept");
+
+	return accept != NULL && strstr(accept, "text/html") != NULL;
+}
+
+static void
+begin(struct spout_request *req)
+{
+	spout_set_header(req, "X-Content-Type-Options", "nosniff");
+	if (!is_browser(req)) {
+		spout_set_header(req, "Content-Type", "text/plain; charset=UTF-8");
+		return;
+	}
+	spout_write_text(req, page_head);
+	spout_write_text(req, "<section><h2>What has come</h2><dl>\n");
+}
+
+static void
+report(struct spout_request *req, const char *hex, uint64_t size, const char *name)
+{
+	if (is_browser(req))
+		spout_printf(req,
+		    "<dt>%s</dt><dd>%" PRIu64 " bytes<br><code>%s</code></dd>\n",
+		    spout_html_escape(name), size, hex);
+	else
+		spout_printf(req, "%s %10" PRIu64 "  %s\n", hex, size, name);
+}
+
+static void
+end(struct spout_request *req)
+{
+	if (is_browser(req))
+		spout_write_text(req, "</dl><a href=\"/\">More files</a></section>\n");
 }
 
 /* --- the digest: work for another thread ------------------------------------------ */
@@ -90,19 +153,6 @@ digest(void *arg)
 	return r;
 }
 
-static void
-report(struct spout_request *req, const char *hex, uint64_t size, const char *name)
-{
-	spout_printf(req, "%s %10" PRIu64 "  %s\n", hex, size, name);
-}
-
-static void
-begin(struct spout_request *req)
-{
-	spout_set_header(req, "Content-Type", "text/plain; charset=UTF-8");
-	spout_set_header(req, "X-Content-Type-Options", "nosniff");
-}
-
 /* --- the two ways ----------------------------------------------------------------- */
 
 static void
@@ -119,6 +169,7 @@ in_memory(struct spout_request *req)
 		spout_run_on(SPOUT_POOL_CPU, digest, &job);
 		report(req, job.hex, (*file)->len, (*file)->filename);
 	}
+	end(req);
 }
 
 /* The client names the file for people; on disk it has a name of ours. */
@@ -173,6 +224,7 @@ to_disk(struct spout_request *req)
 		report(req, job.hex, size, name);
 	}
 	*whole = true;
+	end(req);
 }
 
 static const struct spout_option options[] = {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The example blog in a browser: begin, write, edit, log out."""
+import itertools
 import os
 import re
 
@@ -11,6 +12,8 @@ PROGRAM = os.path.join(harness.BUILD, "src", "examples", "blog", "blog")
 
 
 class Blog(harness.TestCase):
+    numbers = itertools.count()
+
     @classmethod
     def setUpClass(cls):
         cls.browser = Browser()
@@ -19,8 +22,9 @@ class Blog(harness.TestCase):
     def setUp(self):
         super().setUp()
         shared = database.shared()
-        shared.query("CREATE DATABASE blog")
-        url = re.sub(r"(//[^/]*/)[^?]*", r"\1blog", shared.url, count=1)
+        name = "blog_%d" % next(self.numbers)
+        shared.query("CREATE DATABASE " + name)
+        url = re.sub(r"(//[^/]*/)[^?]*", r"\1" + name, shared.url, count=1)
         self.server = self.start("--processes", "2", program=PROGRAM, env={
             "DATABASE_URL": url, "SPOUT_COOKIE_SECRET": "a-secret-of-the-tests"})
         self.addCleanup(self.browser.open, "about:blank")  # before the server stops
@@ -43,6 +47,7 @@ class Blog(harness.TestCase):
         self.browser.click(".empty a")
         self.at("/login")
         self.assertEqual(self.browser.text("h1"), "Begin")
+        self.browser.screenshot("blog-login")
         self.send("/", name="<Ann>", password="correct horse")
         self.browser.click(".empty a")
         self.at("/compose")
@@ -52,6 +57,7 @@ class Blog(harness.TestCase):
         self.assertEqual(self.browser.text(".body"), body)
         self.assertIn("· <Ann> ·", self.browser.text(".about"))
         self.assertEqual(self.browser.title(), "It is \"Tom's\" <i> · A blog on Spout")
+        self.browser.screenshot("blog")
         self.browser.click(".about a")
         self.at("/compose")
         self.assertEqual(self.browser.run(
@@ -67,3 +73,22 @@ class Blog(harness.TestCase):
             "return getComputedStyle(document.querySelector('header')).display"), "flex")
         self.assertEqual([line for line in self.browser.console()
                           if "favicon" not in line], [])
+
+    def test_others_do_not_get_in(self):
+        self.browser.open(self.server.url + "/login")
+        self.send("/", name="Ann", password="correct horse")
+        self.browser.click("nav button")
+        self.at("/")
+        self.browser.open(self.server.url + "/compose")
+        self.at("/login")
+        self.send("/login", name="Ann", password="wrong horse")
+        harness.until(lambda: self.browser.run(
+            "return document.querySelector('[role=alert]') !== null"), 15)
+        self.assertEqual(self.browser.text("[role=alert]"), "Wrong name or password.")
+        self.send("/", name="Ann", password="correct horse")
+        self.browser.open(self.server.url + "/compose")
+        self.send("/compose", _xsrf="2|0|0|0", title="Forged", body="text")
+        harness.until(lambda: "do not go together" in self.browser.run(
+            "return document.body.textContent"), 15)
+        self.browser.open(self.server.url + "/archive")
+        self.assertNotIn("Forged", self.browser.text("main"))

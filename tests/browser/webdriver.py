@@ -76,6 +76,10 @@ class Browser:
         """Click as a user does: an element that is hidden or covered fails."""
         self._call("POST", "/element/%s/click" % self.find(selector), {})
 
+    def type(self, selector, text):
+        """Type into an element; into a field of files, the path of one."""
+        self._call("POST", "/element/%s/value" % self.find(selector), {"text": text})
+
     def text(self, selector):
         """What a user reads there."""
         return self._call("GET", "/element/%s/text" % self.find(selector))
