@@ -26,6 +26,7 @@ include lib/net/module.mk
 include lib/http/module.mk
 include lib/client/module.mk
 include lib/template/module.mk
+include lib/topic/module.mk
 include lib/web/module.mk
 include lib/websocket/module.mk
 include lib/pg/module.mk

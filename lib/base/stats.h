@@ -68,6 +68,14 @@
 	    "Losses of the connection that listens to notifications.") \
 	X(CPU_US, "spout_process_cpu_seconds_total", \
 	    "CPU time of the process, all of its threads.") \
+	X(TOPIC_MESSAGES, "spout_topic_messages_total", \
+	    "Messages published to topics.") \
+	X(TOPIC_DELIVERIES, "spout_topic_deliveries_total", \
+	    "Messages handed to subscribers of topics.") \
+	X(TOPIC_DROPPED, "spout_topic_dropped_total", \
+	    "Messages of topics dropped for a slow subscriber or worker.") \
+	X(TOPIC_LATE, "spout_topic_late_total", \
+	    "Waits for the history of a topic that ran out of time.") \
 	X(LOG_DROPPED, "spout_log_lines_dropped_total", \
 	    "Log lines dropped because the ring was full (any thread).")
 
@@ -94,6 +102,10 @@
 	    "Connections that wait to be accepted.") \
 	X(RESIDENT_BYTES, "spout_process_resident_memory_bytes", \
 	    "Resident memory of the process.")
+	X(TOPIC_SUBSCRIBERS, "spout_topic_subscribers", "Subscribers of topics.") \
+	X(TOPIC_PEERS, "spout_topic_peers", "Workers that topics are shared with.") \
+	X(LOOP_LAG_US, "spout_loop_lag_us", \
+	    "Longest turn of the loop in the last second, microseconds.")
 
 #define SPOUT__HISTOGRAMS(X) \
 	X(LOOP_TURN_US, "spout_loop_turn_seconds", \

@@ -36,6 +36,13 @@ check_PROGRAMS += tests/unit/test_sync
 tests_unit_test_sync_SOURCES = tests/unit/test_sync.c $(CO_SOURCES)
 tests_unit_test_sync_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_topic
+tests_unit_test_topic_SOURCES = tests/unit/test_topic.c $(CO_SOURCES)
+tests_unit_test_topic_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_topic_mesh
+tests_unit_test_topic_mesh_SOURCES = tests/unit/test_topic_mesh.c $(CO_SOURCES)
+tests_unit_test_topic_mesh_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_head
 tests_unit_test_head_SOURCES = tests/unit/test_head.c $(UNIT_SOURCES)
 tests_unit_test_head_LDADD = $(UNIT_LIBS)

@@ -28,6 +28,7 @@
 #include <spout/tcp.h>
 #include <spout/tls.h>
 #include <spout/template.h>
+#include <spout/topic.h>
 #include <spout/types.h>
 #include <spout/web.h>
 #include <spout/websocket.h>

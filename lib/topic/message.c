@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages, their ids and their JSON: see message.h. */
+#include "config.h"
+
+#include "topic/message.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+
+struct spout__topic_message *
+spout__topic_message_new(struct spout_slice topic, const struct spout__origin *origin,
+    uint64_t n, uint64_t prev, struct spout_slice data)
+{
+	struct spout__topic_message *m =
+	    malloc(sizeof(*m) + topic.len + 1 + data.len + 1);
+	char *at;
+
+	if (m == NULL)
+		return NULL;
+	*m = (struct spout__topic_message){
+		.refs = 1, .origin = *origin, .n = n, .prev = prev, .len = data.len
+	};
+	at = spout__put(m->topic, topic.data, topic.len);
+	*at++ = '\0';
+	m->data = at;
+	if (data.len > 0)
+		at = spout__put(at, data.data, data.len);
+	*at = '\0';
+	return m;
+}
+
+struct spout__topic_message *
+spout__topic_message_ref(struct spout__topic_message *m)
+{
+	m->refs++;
+	return m;
+}
+
+void
+spout__topic_message_unref(struct spout__topic_message *m)
+{
+	if (m == NULL || --m->refs > 0)
+		return;
+	for (unsigned i = 0; i < SPOUT__N_TOPIC_FORMS; i++)
+		if (m->forms[i].made != NULL)
+			m->forms[i].free_fn(m->forms[i].made);
+	free(m);
+}
+
+/* --- ids -------------------------------------------------------------------------- */
+
+size_t
+spout__topic_id_put(
+    char to[SPOUT__TOPIC_ID_SIZE], const struct spout__origin *origin, uint64_t n)
+{
+	return (size_t)snprintf(to, SPOUT__TOPIC_ID_SIZE,
+	    "%" PRIx64 ".%" PRIx32 ".%" PRIx32 "-%" PRIu64, origin->host, origin->slot,
+	    origin->birth, n);
+}
+
+static int
+digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99;
+}
+
+/* A number of at least one digit, at most `max`, and the character behind it. */
+static const char *
+number(const char *text, int base, uint64_t max, char end, uint64_t *ret)
+{
+	uint64_t n = 0;
+	const char *at = text;
+
+	for (; digit(*at) < base; at++) {
+		uint64_t d = (uint64_t)digit(*at);
+
+		if (n > (max - d) / (uint64_t)base)
+			return NULL;
+		n = n * (uint64_t)base + d;
+	}
+	if (at == text || (end != '\0' && *at++ != end))
+		return NULL;
+	*ret = n;
+	return at;
+}
+
+const char *
+spout__topic_id_parse(const char *text, struct spout__origin *ret_origin, uint64_t *ret_n)
+{
+	uint64_t host, slot, birth, n;
+
+	text = number(text, 16, UINT64_MAX, '.', &host);
+	if (text != NULL)
+		text = number(text, 16, UINT32_MAX, '.', &slot);
+	if (text != NULL)
+		text = number(text, 16, UINT32_MAX, '-', &birth);
+	if (text != NULL)
+		text = number(text, 10, UINT64_MAX, '\0', &n);
+	if (text == NULL)
+		return NULL;
+	*ret_origin = (struct spout__origin){ host, (uint32_t)birth, (uint32_t)slot };
+	*ret_n = n;
+	return text;
+}
+
+/* --- JSON ------------------------------------------------------------------------- */
+
+static int
+put_string(struct spout__buffer *to, const char *name, const char *value, size_t len)
+{
+	int r = spout__buffer_printf(to, "\"%s\":\"", name);
+
+	if (r == 0)
+		r = spout__json_escape(to, value, len);
+	return r == 0 ? spout__buffer_append(to, "\"", 1) : r;
+}
+
+static int
+put_topic(struct spout__buffer *to, const char *topic)
+{
+	int r = spout__buffer_append(to, "{", 1);
+
+	if (r == 0)
+		r = put_string(to, "topic", topic, strlen(topic));
+	return r == 0 ? spout__buffer_append(to, ",", 1) : r;
+}
+
+int
+spout__topic_event_json(struct spout__buffer *to, const char *topic,
+    enum spout_topic_kind kind, const char *value)
+{
+	int r = put_topic(to, topic);
+
+	if (r == 0 && kind == SPOUT_TOPIC_GAP)
+		r = spout__buffer_append(to, "\"gap\":true", 10);
+	else if (r == 0)
+		r = put_string(to, kind == SPOUT_TOPIC_JOIN ? "join" : "leave", value,
+		    strlen(value));
+	return r == 0 ? spout__buffer_append(to, "}", 2) : r; /* with its NUL */
+}
+
+static int
+message_json(struct spout__buffer *to, const struct spout__topic_message *m)
+{
+	char id[SPOUT__TOPIC_ID_SIZE];
+	size_t len = spout__topic_id_put(id, &m->origin, m->n);
+	int r = put_topic(to, m->topic);
+
+	if (r == 0)
+		r = put_string(to, "id", id, len);
+	if (r == 0)
+		r = spout__buffer_append(to, ",", 1);
+	if (r == 0)
+		r = put_string(to, "data", m->data, m->len);
+	return r == 0 ? spout__buffer_append(to, "}", 2) : r;
+}
+
+const char *
+spout__topic_message_json(struct spout__topic_message *m)
+{
+	struct spout__buffer text;
+
+	if (m->forms[SPOUT__TOPIC_JSON].made != NULL)
+		return m->forms[SPOUT__TOPIC_JSON].made;
+	spout__buffer_init(&text, SIZE_MAX / 2);
+	if (message_json(&text, m) == 0) {
+		m->forms[SPOUT__TOPIC_JSON].made = strdup(spout__buffer_at(&text));
+		m->forms[SPOUT__TOPIC_JSON].free_fn = free;
+	}
+	spout__buffer_release(&text);
+	return m->forms[SPOUT__TOPIC_JSON].made;
+}
