@@ -257,6 +257,7 @@ supervise(struct spout__listeners *listeners, struct spout__scoreboard *board)
 		.board = board,
 		.worker_main = spout__worker_main,
 		.arg = &program,
+		.peers = true,
 		.on_reload = spout__program_reload,
 		.on_reload_end = spout__program_reload_end,
 		.on_reopen = spout__program_reopen,

@@ -88,6 +88,53 @@ take_log(const struct spout__life *life, const struct spout__control_message *me
 		spout_warning("access log: %s", strerror(errno));
 }
 
+/* A stream to another worker of this host. */
+static void
+take_peer(struct spout__life *life, const struct spout__control_message *message)
+{
+	const struct spout__publisher peer = { .host = life->worker->host,
+		.birth = (uint32_t)(message->value >> 32),
+		.slot = (uint32_t)message->value };
+	int error;
+
+	if (message->fd < 0)
+		return;
+	error = spout__topics_add_peer(life->topics, message->fd, &peer);
+	if (error)
+		spout_warning("topics are not shared with worker %u: %s", peer.slot,
+		    strerror(-error));
+}
+
+static void
+obey(struct spout__life *life, const struct spout__control_message *message)
+{
+	switch (message->kind) {
+	case SPOUT__CONTROL_DRAIN:
+		spout__life_drain(life, message->value);
+		break;
+	case SPOUT__CONTROL_RETIRE:
+		spout__topics_resign(life->topics);
+		spout__life_retire(life, message->value);
+		break;
+	case SPOUT__CONTROL_STOP:
+		spout__life_cut(life, message->value);
+		break;
+	case SPOUT__CONTROL_LOG:
+		take_log(life, message);
+		break;
+	case SPOUT__CONTROL_PEER:
+		take_peer(life, message);
+		return; /* the descriptor is theirs */
+	case SPOUT__CONTROL_PEERED:
+		spout__topics_set_joining(life->topics, false);
+		break;
+	default:
+		break;
+	}
+	if (message->fd >= 0)
+		close(message->fd);
+}
+
 static void
 on_control(int fd, unsigned events, void *arg)
 {
@@ -96,18 +143,8 @@ on_control(int fd, unsigned events, void *arg)
 	int got;
 
 	(void)events;
-	while ((got = spout__control_receive(fd, &message)) > 0) {
-		if (message.kind == SPOUT__CONTROL_DRAIN)
-			spout__life_drain(life, message.value);
-		else if (message.kind == SPOUT__CONTROL_RETIRE)
-			spout__life_retire(life, message.value);
-		else if (message.kind == SPOUT__CONTROL_STOP)
-			spout__life_cut(life, message.value);
-		else if (message.kind == SPOUT__CONTROL_LOG)
-			take_log(life, &message);
-		if (message.fd >= 0)
-			close(message.fd);
-	}
+	while ((got = spout__control_receive(fd, &message)) > 0)
+		obey(life, &message);
 	if (got == -EAGAIN)
 		return;
 	spout_error_log("the supervisor is gone");
@@ -146,6 +183,22 @@ open_pools(struct spout__life *life)
 		return boot_failed(life, "cannot start the thread pools", error);
 	error = spout__pg_start(life->loop, &pg);
 	return error ? boot_failed(life, "cannot set up the database", error) : 0;
+}
+
+static int
+open_topics(struct spout__life *life)
+{
+	const struct spout__worker *worker = life->worker;
+	const struct spout__publisher self = {
+		.host = worker->host, .birth = worker->birth, .slot = worker->slot
+	};
+
+	life->topics = spout__topics_of(life->loop);
+	if (life->topics == NULL)
+		return boot_failed(life, "cannot make the topics", -ENOMEM);
+	spout__topics_set_self(life->topics, &self);
+	spout__topics_set_joining(life->topics, true);
+	return 0;
 }
 
 static void
@@ -356,6 +409,7 @@ build(struct spout__life *life)
 {
 	static int (*const steps[])(struct spout__life *) = {
 		open_pools,
+		open_topics,
 		open_web,
 		open_certificates,
 		open_server,

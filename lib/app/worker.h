@@ -22,6 +22,7 @@
 #include "http/server.h"
 #include "loop/loop.h"
 #include "supervisor/supervisor.h"
+#include "topic/topics.h"
 #include "web/web.h"
 
 enum spout__life_phase {
@@ -37,6 +38,7 @@ struct spout__life {
 	const struct spout__worker *worker;
 	struct spout__program *program;
 	struct spout_loop *loop;
+	struct spout__topics *topics;
 	struct spout__web *web;
 	struct spout__http_server *server;
 	struct spout__admin *admin; /* NULL: no admin listener */

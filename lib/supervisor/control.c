@@ -51,7 +51,8 @@ union passed_fd {
 };
 
 int
-spout__control_send_fd(int fd, enum spout__control_kind kind, int passed)
+spout__control_send_fd(
+    int fd, enum spout__control_kind kind, uint64_t value, int passed)
 {
 	struct spout__control_message m;
 	struct iovec part = { &m, sizeof(m) };
@@ -64,6 +65,7 @@ spout__control_send_fd(int fd, enum spout__control_kind kind, int passed)
 	memset(&m, 0, sizeof(m));
 	memset(&rights, 0, sizeof(rights));
 	m.kind = kind;
+	m.value = value;
 	rights.align = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)),
 		.cmsg_level = SOL_SOCKET,
 		.cmsg_type = SCM_RIGHTS };

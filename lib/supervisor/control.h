@@ -23,6 +23,9 @@ enum spout__control_kind {
 	SPOUT__CONTROL_RETIRE, /* as DRAIN, but a new worker serves the same sockets:
 	                        * readiness stays, clients may move in peace */
 	SPOUT__CONTROL_LOG, /* with a descriptor: the access log goes there from now on */
+	SPOUT__CONTROL_PEER, /* with a descriptor: a stream to another worker, value as
+	                      * spout__peer_value() */
+	SPOUT__CONTROL_PEERED, /* those are all that live; more come as they are born */
 };
 
 struct spout__control_message {
@@ -32,13 +35,21 @@ struct spout__control_message {
 	char text[240]; /* NUL-terminated */
 };
 
+/** Which worker a PEER leads to. */
+static inline uint64_t
+spout__peer_value(uint32_t slot, uint32_t birth)
+{
+	return (uint64_t)birth << 32 | slot;
+}
+
 /** A socketpair: ret_fds[0] is the supervisor's end. Returns 0 or -errno. */
 int spout__control_pair(int ret_fds[2]);
 /** Send; `text` is cut to fit, may be NULL. Returns 0 or -errno (-EAGAIN: queue full). */
 int spout__control_send(
     int fd, enum spout__control_kind kind, uint64_t value, const char *text);
-/** The same with a descriptor, which stays the caller's. */
-int spout__control_send_fd(int fd, enum spout__control_kind kind, int passed);
+/** The same with a descriptor, which stays the caller's, and no text. */
+int spout__control_send_fd(
+    int fd, enum spout__control_kind kind, uint64_t value, int passed);
 /** Receive one. Returns 1, 0 at the end of file, or -errno (-EAGAIN: none now). */
 int spout__control_receive(int fd, struct spout__control_message *ret_message);
 

@@ -4,6 +4,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/identity.c %D%/identity.h \
 	%D%/listeners.c %D%/listeners.h \
 	%D%/listeners_door.c \
+	%D%/peers.c \
 	%D%/pidfile.c %D%/pidfile.h \
 	%D%/recycle.c \
 	%D%/reload.c \

@@ -157,6 +157,6 @@ spout__reopen_logs(struct spout__supervisor *sup)
 	for (i = 0; i <= sup->o.max_workers; i++)
 		if (sup->slots[i].control >= 0 &&
 		    spout__control_send_fd(
-			sup->slots[i].control, SPOUT__CONTROL_LOG, fd) < 0)
+			sup->slots[i].control, SPOUT__CONTROL_LOG, 0, fd) < 0)
 			spout_warning("worker %u keeps its old log file", i);
 }

@@ -337,6 +337,7 @@ spout__slot_start(struct spout__supervisor *sup, struct spout__slot *slot)
 	slot->cause_known = false;
 	slot->last_words[0] = '\0';
 	slot->generation++;
+	slot->birth = ++sup->births;
 	atomic_store_explicit(&figures_of(sup, slot)->used, 1, memory_order_relaxed);
 	rc = spout__spawn(sup, slot);
 	if (rc < 0) {
@@ -348,6 +349,7 @@ spout__slot_start(struct spout__supervisor *sup, struct spout__slot *slot)
 		return;
 	}
 	set_state(sup, slot, SPOUT__WORKER_BOOTING, after(sup, sup->o.boot_timeout_ms));
+	spout__peers_link(sup, slot);
 }
 
 /* --- what it says ---------------------------------------------------------------- */

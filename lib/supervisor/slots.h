@@ -35,6 +35,7 @@ struct spout__slot {
 	uint64_t deadline_ms; /* of this state, or SPOUT__NEVER */
 	uint64_t ready_ms;    /* of this process; 0: not yet */
 	uint64_t generation;
+	uint32_t birth; /* of its process */
 	uint64_t started_ms;
 	uint64_t epoch; /* of the configuration that its process was born with */
 	uint64_t requests_before; /* counted at its place by others */
@@ -73,10 +74,19 @@ struct spout__supervisor {
 	uint64_t recycle_at_ms; /* when to look next */
 	unsigned recycle_next;  /* the worker to look at first */
 	uint32_t noted_signals;
+	uint32_t births;
+	uint64_t host;
 };
 
 /** Fork the process of a slot. 0 or -errno. Does not return in the child. */
 int spout__spawn(struct spout__supervisor *sup, struct spout__slot *slot);
+
+/* peers.c */
+
+/** Link a process that was just born to all others that live. */
+void spout__peers_link(struct spout__supervisor *sup, const struct spout__slot *slot);
+
+/* slots.c */
 
 /** Start a process in a WAITING slot; a fork that fails counts as a death. */
 void spout__slot_start(struct spout__supervisor *sup, struct spout__slot *slot);

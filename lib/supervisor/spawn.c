@@ -101,6 +101,8 @@ child_main(struct spout__supervisor *sup, struct spout__slot *slot, int control)
 	struct spout__worker w = { .slot = slot->index,
 		.place = slot->place,
 		.generation = slot->generation,
+		.birth = slot->birth,
+		.host = sup->host,
 		.control = control,
 		.listeners = sup->o.listeners,
 		.board = sup->o.board,

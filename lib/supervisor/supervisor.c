@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <spout/crypto.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "supervisor/pidfile.h"
@@ -429,6 +431,7 @@ spout__supervisor_run(const struct spout__supervisor_options *options)
 		spout_error_log("number of workers must be 1 to %u", SPOUT__WORKERS_MAX);
 		return 1;
 	}
+	spout_random(&sup.host, sizeof(sup.host));
 	sup.slots = calloc(n_slots(&sup), sizeof(*sup.slots));
 	sup.deaths = calloc(sup.o.restart_budget, sizeof(*sup.deaths));
 	fds = calloc(1 + n_slots(&sup), sizeof(*fds));

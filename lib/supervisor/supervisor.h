@@ -40,6 +40,8 @@
  * - A worker that has had its share of requests, time or memory is replaced in the same
  *   way, one at a time: see recycle.c.
  * - SIGUSR1: the log files are opened anew.
+ * - Workers talk to each other over streams that are made here, when one of them is born,
+ *   and passed to both; none of them stays open here.
  * - Workers die with the supervisor (PR_SET_PDEATHSIG).
  */
 #ifndef SPOUT_SUPERVISOR_SUPERVISOR_H
@@ -53,12 +55,15 @@
 #include "supervisor/scoreboard.h"
 
 #define SPOUT__WORKERS_MAX 1024u
+#define SPOUT__PEERED_MAX 62u
 
 /** What a worker is given; valid until its main function returns. */
 struct spout__worker {
 	unsigned slot;
 	unsigned place;      /* of its figures: board->slots[place] */
 	uint64_t generation; /* of this slot, from 1 */
+	uint32_t birth; /* counts the processes of all slots, from 1 */
+	uint64_t host;  /* a number for this supervisor and its workers, by chance */
 	int control;         /* to the supervisor: send READY, obey DRAIN and STOP */
 	struct spout__listeners *listeners; /* spout__listener_fd(l, slot) */
 	struct spout__scoreboard *board;
@@ -94,6 +99,9 @@ struct spout__supervisor_options {
 	/* SIGUSR1: open the logs anew; the descriptor that workers shall write to,
 	 * which stays yours, or -1 for none. May be NULL. */
 	int (*on_reopen)(void *arg);
+	/* Each worker gets a stream to each other one: PEER messages on its control
+	 * socket, then PEERED. Those beyond SPOUT__PEERED_MAX get none. */
+	bool peers;
 	const struct spout__identity *run_as; /* NULL: stay who we are */
 	const char *pid_file;                 /* NULL: none */
 	uint64_t drain_timeout_ms; /* what a graceful stop may take [30000] */

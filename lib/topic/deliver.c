@@ -101,7 +101,7 @@ spout__topic_take(struct spout__topic *topic, const struct spout__topic_frame *f
 }
 
 void
-spout__topics_gap(struct spout__topics *topics, const struct spout__origin *origin)
+spout__topics_gap(struct spout__topics *topics, const struct spout__publisher *origin)
 {
 	struct spout__topic *topic;
 
@@ -190,7 +190,7 @@ has_hole(const struct spout__topic *topic, const struct spout__mark *since)
 		const struct spout__topic_message *m =
 		    spout__history_at(&topic->history, i);
 
-		if (spout__origin_equal(&m->origin, &since->origin) && m->n > since->n)
+		if (spout__publisher_equal(&m->origin, &since->origin) && m->n > since->n)
 			return m->prev > since->n;
 	}
 	return seen->n > since->n;

@@ -21,10 +21,10 @@ spout__position_release(struct spout__position *position)
 
 const struct spout__mark *
 spout__position_find(
-    const struct spout__position *position, const struct spout__origin *origin)
+    const struct spout__position *position, const struct spout__publisher *origin)
 {
 	for (unsigned i = position->len; i-- > 0;)
-		if (spout__origin_equal(&position->marks[i].origin, origin))
+		if (spout__publisher_equal(&position->marks[i].origin, origin))
 			return &position->marks[i];
 	return NULL;
 }
@@ -54,7 +54,7 @@ make_room(struct spout__position *position)
 
 int
 spout__position_set(
-    struct spout__position *position, const struct spout__origin *origin, uint64_t n)
+    struct spout__position *position, const struct spout__publisher *origin, uint64_t n)
 {
 	struct spout__mark *old =
 	    (struct spout__mark *)(uintptr_t)spout__position_find(position, origin);
@@ -75,7 +75,7 @@ spout__position_set(
 int
 spout__position_parse(const char *text, struct spout__position *position)
 {
-	struct spout__origin origin;
+	struct spout__publisher origin;
 	uint64_t n;
 	int r = 0;
 
@@ -184,7 +184,8 @@ spout__history_merge(struct spout__history *history, struct spout__topic_message
 	for (at = 0; at < history->len; at++) {
 		const struct spout__topic_message *other = spout__history_at(history, at);
 
-		if (!spout__origin_equal(&other->origin, &m->origin) || other->n < m->n)
+		if (!spout__publisher_equal(&other->origin, &m->origin) ||
+		    other->n < m->n)
 			continue;
 		if (other->n == m->n)
 			return false;

@@ -15,7 +15,7 @@
 struct spout__position {
 	unsigned len, cap;
 	struct spout__mark {
-		struct spout__origin origin;
+		struct spout__publisher origin;
 		uint64_t n;
 	} * marks; /* the one that moved last is the last; owned */
 };
@@ -23,10 +23,10 @@ struct spout__position {
 void spout__position_release(struct spout__position *position);
 /** How far in that origin; NULL: it is not known. Until the position changes. */
 const struct spout__mark *spout__position_find(
-    const struct spout__position *position, const struct spout__origin *origin);
+    const struct spout__position *position, const struct spout__publisher *origin);
 /** It has got to `n`. Returns 0, or -ENOMEM: then the position does not know. */
 int spout__position_set(
-    struct spout__position *position, const struct spout__origin *origin, uint64_t n);
+    struct spout__position *position, const struct spout__publisher *origin, uint64_t n);
 /** Ids with commas between them, or "-" for none. 0, -EBADMSG, -ENOMEM; `position` is
  * empty then. */
 int spout__position_parse(const char *text, struct spout__position *position);

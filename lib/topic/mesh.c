@@ -105,7 +105,7 @@ spout__topic_send_present(
 		struct spout__presence *p =
 		    spout__container_of(node, struct spout__presence, link);
 
-		if (spout__origin_equal(&p->owner, &topics->self) ||
+		if (spout__publisher_equal(&p->owner, &topics->self) ||
 		    (topics->leading && p->owner.host != topics->self.host))
 			peer_send(peer,
 			    &(struct spout__topic_frame){ .kind = SPOUT__WIRE_PRESENT,
@@ -233,7 +233,7 @@ on_present(struct spout__topics *topics, const struct spout__topic_frame *frame)
 
 	spout__topics_carry(topics, frame);
 	if (topic == NULL || !(topic->wanted || topics->leading) ||
-	    spout__origin_equal(&frame->origin, &topics->self))
+	    spout__publisher_equal(&frame->origin, &topics->self))
 		return;
 	spout__presence_set(topic, &frame->origin, frame->data, frame->flag,
 	    frame->origin.host == topics->self.host
@@ -400,7 +400,7 @@ static const struct spout__stream_ops stream_ops = { on_data, on_eof, on_closing
 
 int
 spout__topics_add_peer(
-    struct spout__topics *topics, int fd, const struct spout__origin *origin)
+    struct spout__topics *topics, int fd, const struct spout__publisher *origin)
 {
 	unsigned i = (unsigned)__builtin_ctzll(~topics->peer_bits);
 	struct spout__topic_peer *peer;
@@ -447,7 +447,7 @@ spout__topics_leave_mesh(struct spout__topics *topics)
 }
 
 void
-spout__topics_set_self(struct spout__topics *topics, const struct spout__origin *self)
+spout__topics_set_self(struct spout__topics *topics, const struct spout__publisher *self)
 {
 	topics->self = *self;
 }

@@ -12,7 +12,7 @@
 #include "base/text.h"
 
 struct spout__topic_message *
-spout__topic_message_new(struct spout_slice topic, const struct spout__origin *origin,
+spout__topic_message_new(struct spout_slice topic, const struct spout__publisher *origin,
     uint64_t n, uint64_t prev, struct spout_slice data)
 {
 	struct spout__topic_message *m =
@@ -55,7 +55,7 @@ spout__topic_message_unref(struct spout__topic_message *m)
 
 size_t
 spout__topic_id_put(
-    char to[SPOUT__TOPIC_ID_SIZE], const struct spout__origin *origin, uint64_t n)
+    char to[SPOUT__TOPIC_ID_SIZE], const struct spout__publisher *origin, uint64_t n)
 {
 	return (size_t)snprintf(to, SPOUT__TOPIC_ID_SIZE,
 	    "%" PRIx64 ".%" PRIx32 ".%" PRIx32 "-%" PRIu64, origin->host, origin->slot,
@@ -91,7 +91,8 @@ number(const char *text, int base, uint64_t max, char end, uint64_t *ret)
 }
 
 const char *
-spout__topic_id_parse(const char *text, struct spout__origin *ret_origin, uint64_t *ret_n)
+spout__topic_id_parse(
+    const char *text, struct spout__publisher *ret_origin, uint64_t *ret_n)
 {
 	uint64_t host, slot, birth, n;
 
@@ -104,7 +105,7 @@ spout__topic_id_parse(const char *text, struct spout__origin *ret_origin, uint64
 		text = number(text, 10, UINT64_MAX, '\0', &n);
 	if (text == NULL)
 		return NULL;
-	*ret_origin = (struct spout__origin){ host, (uint32_t)birth, (uint32_t)slot };
+	*ret_origin = (struct spout__publisher){ host, (uint32_t)birth, (uint32_t)slot };
 	*ret_n = n;
 	return text;
 }

@@ -14,7 +14,7 @@
 #define SPOUT__TOPIC_DATA_MAX (1u << 20)
 
 /** Who publishes: one process. No two processes of a host have the same `birth`. */
-struct spout__origin {
+struct spout__publisher {
 	uint64_t host; /* a supervisor with its workers */
 	uint32_t birth, slot;
 };
@@ -29,7 +29,7 @@ enum spout__topic_form {
 
 struct spout__topic_message {
 	unsigned refs;
-	struct spout__origin origin;
+	struct spout__publisher origin;
 	uint64_t n;    /* grows with each message of the origin, in whichever topic */
 	uint64_t prev; /* that of the one before in this topic; 0: not known */
 	struct {
@@ -42,14 +42,14 @@ struct spout__topic_message {
 };
 
 static inline bool
-spout__origin_equal(const struct spout__origin *a, const struct spout__origin *b)
+spout__publisher_equal(const struct spout__publisher *a, const struct spout__publisher *b)
 {
 	return a->birth == b->birth && a->host == b->host && a->slot == b->slot;
 }
 
 /** Copies. One reference, or NULL: out of memory. */
 struct spout__topic_message *spout__topic_message_new(struct spout_slice topic,
-    const struct spout__origin *origin, uint64_t n, uint64_t prev,
+    const struct spout__publisher *origin, uint64_t n, uint64_t prev,
     struct spout_slice data);
 struct spout__topic_message *spout__topic_message_ref(struct spout__topic_message *m);
 void spout__topic_message_unref(struct spout__topic_message *m);
@@ -63,9 +63,9 @@ int spout__topic_event_json(struct spout__buffer *to, const char *topic,
 #define SPOUT__TOPIC_ID_SIZE 56u
 /** "HOST.SLOT.BIRTH-N"; returns its length. */
 size_t spout__topic_id_put(
-    char to[SPOUT__TOPIC_ID_SIZE], const struct spout__origin *origin, uint64_t n);
+    char to[SPOUT__TOPIC_ID_SIZE], const struct spout__publisher *origin, uint64_t n);
 /** Read one; returns where it ends, or NULL. */
 const char *spout__topic_id_parse(
-    const char *text, struct spout__origin *ret_origin, uint64_t *ret_n);
+    const char *text, struct spout__publisher *ret_origin, uint64_t *ret_n);
 
 #endif

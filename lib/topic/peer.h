@@ -14,7 +14,7 @@ struct spout__topic_peer {
 	struct spout__buffer in;   /* the beginning of a frame */
 	struct spout__ready ready; /* deferred free */
 	struct spout__topics *topics;
-	struct spout__origin origin;
+	struct spout__publisher origin;
 	uint64_t bit;
 	bool all;      /* it wants every topic */
 	bool resigned; /* it stops soon */

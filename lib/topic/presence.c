@@ -19,7 +19,7 @@ presence_of(struct spout__list *node)
 }
 
 static struct spout__presence *
-find(const struct spout__topic *topic, const struct spout__origin *owner,
+find(const struct spout__topic *topic, const struct spout__publisher *owner,
     struct spout_slice name)
 {
 	struct spout__list *node;
@@ -28,16 +28,16 @@ find(const struct spout__topic *topic, const struct spout__origin *owner,
 		struct spout__presence *p = presence_of(node);
 
 		if (spout_slice_equal(name, p->name) &&
-		    (owner == NULL || spout__origin_equal(&p->owner, owner)))
+		    (owner == NULL || spout__publisher_equal(&p->owner, owner)))
 			return p;
 	}
 	return NULL;
 }
 
 static bool
-is_mine(const struct spout__topic *topic, const struct spout__origin *owner)
+is_mine(const struct spout__topic *topic, const struct spout__publisher *owner)
 {
-	return spout__origin_equal(owner, &topic->topics->self);
+	return spout__publisher_equal(owner, &topic->topics->self);
 }
 
 static void
@@ -52,7 +52,7 @@ announce(struct spout__topic *topic, const struct spout__presence *p, bool is)
 }
 
 struct spout__presence *
-spout__presence_add(struct spout__topic *topic, const struct spout__origin *owner,
+spout__presence_add(struct spout__topic *topic, const struct spout__publisher *owner,
     struct spout_slice name)
 {
 	struct spout__presence *p = find(topic, owner, name);
@@ -98,7 +98,7 @@ spout__presence_remove(struct spout__topic *topic, struct spout__presence *p)
 }
 
 void
-spout__presence_set(struct spout__topic *topic, const struct spout__origin *owner,
+spout__presence_set(struct spout__topic *topic, const struct spout__publisher *owner,
     struct spout_slice name, bool is, uint64_t expires_ms)
 {
 	struct spout__presence *p = find(topic, owner, name);
@@ -130,11 +130,11 @@ sweep(struct spout__topics *topics,
 static bool
 is_of(const struct spout__presence *p, const void *owner)
 {
-	return spout__origin_equal(&p->owner, owner);
+	return spout__publisher_equal(&p->owner, owner);
 }
 
 void
-spout__presence_lost(struct spout__topics *topics, const struct spout__origin *owner)
+spout__presence_lost(struct spout__topics *topics, const struct spout__publisher *owner)
 {
 	sweep(topics, is_of, owner);
 }

@@ -53,7 +53,7 @@ struct spout__topic_subscriber {
 /* Somebody is in a topic, by a subscription somewhere. */
 struct spout__presence {
 	struct spout__list link; /* in topic->present */
-	struct spout__origin owner;
+	struct spout__publisher owner;
 	unsigned count;      /* subscriptions of this worker */
 	uint64_t expires_ms; /* of another host, unless it says so again; 0: never */
 	char name[];
@@ -89,7 +89,7 @@ struct spout__topic_bridge {
 
 struct spout__topics {
 	struct spout_loop *loop;
-	struct spout__origin self;
+	struct spout__publisher self;
 	uint64_t n; /* of the last message published here */
 	struct spout__list *buckets;
 	unsigned n_buckets, n_topics;
@@ -145,7 +145,8 @@ void spout__topic_take(
 void spout__topic_tell(
     struct spout__topic *topic, enum spout_topic_kind kind, const char *name);
 /** Messages of that origin (host 0: of any) are lost. */
-void spout__topics_gap(struct spout__topics *topics, const struct spout__origin *origin);
+void spout__topics_gap(
+    struct spout__topics *topics, const struct spout__publisher *origin);
 /**
  * Subscribe, after having waited for the history; hands over what `options` ask for.
  * `s` has its ops set and lives until spout__topic_detach(). 0, -EINVAL, -ENOBUFS,
@@ -160,14 +161,14 @@ void spout__topic_detach(struct spout__topic_subscriber *s);
 
 /** Somebody is present by `owner`: NULL with errno. */
 struct spout__presence *spout__presence_add(struct spout__topic *topic,
-    const struct spout__origin *owner, struct spout_slice name);
+    const struct spout__publisher *owner, struct spout_slice name);
 void spout__presence_remove(struct spout__topic *topic, struct spout__presence *presence);
 /** What a peer, or the bridge (with the time it is good for), says of it. */
-void spout__presence_set(struct spout__topic *topic, const struct spout__origin *owner,
+void spout__presence_set(struct spout__topic *topic, const struct spout__publisher *owner,
     struct spout_slice name, bool is, uint64_t expires_ms);
 /** That worker is gone, and with it all whom it has spoken for. */
 void spout__presence_lost(
-    struct spout__topics *topics, const struct spout__origin *owner);
+    struct spout__topics *topics, const struct spout__publisher *owner);
 /** Forget those of other hosts that have not been told of again. */
 void spout__presence_expire(struct spout__topics *topics);
 /** The names in order, each once: how many, or -ENOMEM. Owned by the caller, and the
@@ -180,10 +181,10 @@ long spout__presence_names(const struct spout__topic *topic, const char ***ret_n
 void spout__topics_set_joining(struct spout__topics *topics, bool joining);
 /** Who this worker is; before anything is published. */
 void spout__topics_set_self(
-    struct spout__topics *topics, const struct spout__origin *self);
+    struct spout__topics *topics, const struct spout__publisher *self);
 /** A stream to another worker. Takes the descriptor, whatever it returns: 0 or -errno. */
 int spout__topics_add_peer(
-    struct spout__topics *topics, int fd, const struct spout__origin *origin);
+    struct spout__topics *topics, int fd, const struct spout__publisher *origin);
 /** Send a frame to the peers of these bits. */
 void spout__topics_send(
     struct spout__topics *topics, uint64_t bits, const struct spout__topic_frame *frame);

@@ -31,7 +31,7 @@ enum spout__topic_wire {
 struct spout__topic_frame {
 	enum spout__topic_wire kind;
 	bool flag;
-	struct spout__origin origin;
+	struct spout__publisher origin;
 	uint64_t n, prev;
 	struct spout_slice topic, data; /* borrowed */
 };

@@ -155,6 +155,10 @@ check_PROGRAMS += tests/unit/test_supervisor_scale
 tests_unit_test_supervisor_scale_SOURCES = tests/unit/test_supervisor_scale.c \
 	$(SUPERVISOR_HELP)
 tests_unit_test_supervisor_scale_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_supervisor_peers
+tests_unit_test_supervisor_peers_SOURCES = tests/unit/test_supervisor_peers.c \
+	$(SUPERVISOR_HELP)
+tests_unit_test_supervisor_peers_LDADD = $(UNIT_LIBS)
 
 check_PROGRAMS += tests/unit/test_pg
 tests_unit_test_pg_SOURCES = tests/unit/test_pg.c \

@@ -11,7 +11,7 @@
 #include "co_help.h"
 #include "topic/topics.h"
 
-static const struct spout__origin other = { 0x77, 9, 1 };
+static const struct spout__publisher other = { 0x77, 9, 1 };
 
 static struct spout__topics *
 topics(void)
@@ -24,11 +24,11 @@ topics(void)
 static void
 ids_are_read_as_they_are_written(void)
 {
-	const struct spout__origin origin = { UINT64_MAX, UINT32_MAX, 0xabc };
+	const struct spout__publisher origin = { UINT64_MAX, UINT32_MAX, 0xabc };
 	static const char *const bad[] = { "", "-1", "1.2-3", "1.2.3-", "1.2.3",
 		"g.1.1-1", "10000000000000000.1.1-1", "1.100000000.1-1",
 		"1.1.1-18446744073709551616" };
-	struct spout__origin read;
+	struct spout__publisher read;
 	char text[SPOUT__TOPIC_ID_SIZE];
 	const char *end;
 	uint64_t n;
@@ -38,7 +38,7 @@ ids_are_read_as_they_are_written(void)
 	end = spout__topic_id_parse(text, &read, &n);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(end);
 	CU_ASSERT_EQUAL(*end, '\0');
-	CU_ASSERT(spout__origin_equal(&origin, &read) && n == UINT64_MAX);
+	CU_ASSERT(spout__publisher_equal(&origin, &read) && n == UINT64_MAX);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		CU_ASSERT_PTR_NULL(spout__topic_id_parse(bad[i], &read, &n));
 }
@@ -66,7 +66,7 @@ a_position_forgets_the_oldest_origin(void)
 {
 	char text[SPOUT__POSITION_TEXT];
 	struct spout__position p = { 0 };
-	struct spout__origin origin = { UINT64_MAX, 0, UINT32_MAX };
+	struct spout__publisher origin = { UINT64_MAX, 0, UINT32_MAX };
 
 	for (origin.birth = 0; origin.birth <= SPOUT__POSITION_MAX; origin.birth++)
 		CU_ASSERT_EQUAL(spout__position_set(&p, &origin, UINT64_MAX), 0);
@@ -100,7 +100,7 @@ frames_are_read_as_they_are_written(void)
 		CU_ASSERT_EQUAL(spout__wire_get(bytes, i, &read), 0);
 	CU_ASSERT_EQUAL(spout__wire_get(bytes, len, &read), (long)len);
 	CU_ASSERT(read.kind == frame.kind && read.flag && read.n == frame.n &&
-	    read.prev == 5 && spout__origin_equal(&read.origin, &other) &&
+	    read.prev == 5 && spout__publisher_equal(&read.origin, &other) &&
 	    spout_slice_equal(read.topic, "room") &&
 	    spout_slice_equal(read.data, "hello"));
 }
@@ -134,7 +134,7 @@ frames_that_make_no_sense_are_refused(void)
 static bool
 merge(struct spout__history *history, uint32_t birth, uint64_t n)
 {
-	struct spout__origin origin = { 1, birth, 0 };
+	struct spout__publisher origin = { 1, birth, 0 };
 	struct spout__topic_message *m =
 	    spout__topic_message_new(spout_slice("t"), &origin, n, 0, spout_slice(""));
 	bool done;
@@ -417,7 +417,7 @@ becomes_json(void *arg)
 	(void)spout_topic_next(sub);
 	CU_ASSERT_STRING_EQUAL(
 	    spout_topic_json(sub), "{\"topic\":\"a\\u0022b\",\"leave\":\"Zoë\"}");
-	spout__topics_gap(topics(), &(struct spout__origin){ 0 });
+	spout__topics_gap(topics(), &(struct spout__publisher){ 0 });
 	(void)spout_topic_next(sub);
 	CU_ASSERT_STRING_EQUAL(
 	    spout_topic_json(sub), "{\"topic\":\"a\\u0022b\",\"gap\":true}");

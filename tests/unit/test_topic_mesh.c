@@ -16,7 +16,7 @@
 #include "co_help.h"
 #include "topic/topics.h"
 
-static struct spout__origin other = { 0x77, 9, 1 };
+static struct spout__publisher other = { 0x77, 9, 1 };
 
 static struct spout__topics *
 topics(void)
@@ -87,7 +87,7 @@ link_up(uint32_t birth)
 	CU_ASSERT_EQUAL_FATAL(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
 	other.birth = birth;
-	topics()->self = (struct spout__origin){ other.host, 5, 0 };
+	topics()->self = (struct spout__publisher){ other.host, 5, 0 };
 	far = fds[0];
 	CU_ASSERT_EQUAL(spout__topics_add_peer(topics(), fds[1], &other), 0);
 }
