@@ -49,7 +49,7 @@ spout__peers_link(struct spout__supervisor *sup, const struct spout__slot *slot)
 	if (!sup->o.peers)
 		return;
 	if (slot->index >= SPOUT__PEERED_MAX)
-		spout_warning("worker %u shares no topics with others: it is one too many",
+		spout_warning("worker %u shares no topics: it is one too many",
 		    slot->index);
 	for (i = 0; i <= sup->o.max_workers && slot->index < SPOUT__PEERED_MAX; i++) {
 		const struct spout__slot *peer = &sup->slots[i];

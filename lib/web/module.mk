@@ -49,6 +49,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/sse.c \
 	%D%/static.c %D%/static.h \
 	%D%/status.c %D%/status.h \
+	%D%/topic_web.c \
 	%D%/transform.c %D%/transform.h \
 	%D%/upload.c \
 	%D%/web.c %D%/web.h \
@@ -62,4 +63,5 @@ spoutinclude_HEADERS += \
 	lib/include/spout/security.h \
 	lib/include/spout/session.h \
 	lib/include/spout/sse.h \
+	lib/include/spout/topic_web.h \
 	lib/include/spout/web.h

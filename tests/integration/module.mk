@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 # Programs that the integration tests run besides those of src/.
-noinst_PROGRAMS += %D%/children %D%/site
+noinst_PROGRAMS += %D%/children %D%/site %D%/topics
 %C%_children_SOURCES = %D%/children.c
 %C%_children_LDADD = lib/libspout.la
 %C%_site_SOURCES = %D%/site.c
 %C%_site_LDADD = lib/libspout.la
+%C%_topics_SOURCES = %D%/topics.c
+%C%_topics_LDADD = lib/libspout.la
 
 noinst_PROGRAMS += %D%/pooled
 %C%_pooled_SOURCES = %D%/pooled.c
@@ -39,6 +41,7 @@ EXTRA_DIST += \
 	%D%/test_static.py \
 	%D%/test_templates.py \
 	%D%/test_tls.py \
+	%D%/test_topics.py \
 	%D%/test_tornado.py \
 	%D%/test_web.py \
 	%D%/test_websocket.py \

@@ -29,6 +29,7 @@
 #include <spout/tls.h>
 #include <spout/template.h>
 #include <spout/topic.h>
+#include <spout/topic_web.h>
 #include <spout/types.h>
 #include <spout/web.h>
 #include <spout/websocket.h>
