@@ -101,11 +101,9 @@
 	X(ACCEPT_QUEUE, "spout_accept_queue_length", \
 	    "Connections that wait to be accepted.") \
 	X(RESIDENT_BYTES, "spout_process_resident_memory_bytes", \
-	    "Resident memory of the process.")
+	    "Resident memory of the process.") \
 	X(TOPIC_SUBSCRIBERS, "spout_topic_subscribers", "Subscribers of topics.") \
-	X(TOPIC_PEERS, "spout_topic_peers", "Workers that topics are shared with.") \
-	X(LOOP_LAG_US, "spout_loop_lag_us", \
-	    "Longest turn of the loop in the last second, microseconds.")
+	X(TOPIC_PEERS, "spout_topic_peers", "Workers that topics are shared with.")
 
 #define SPOUT__HISTOGRAMS(X) \
 	X(LOOP_TURN_US, "spout_loop_turn_seconds", \
