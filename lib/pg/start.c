@@ -21,6 +21,7 @@
 /* Longer than a cancelled job takes. */
 #define FREE_MS (2 * SPOUT__PG_CANCEL_GRACE_MS + 1000)
 #define MAINTENANCE_MAX_MS 10000u
+#define LONGEST_STOP_MS (24u * 60 * 60 * 1000)
 #define MAX_RESULT_BYTES (UINT64_C(64) << 20)
 
 /*
@@ -291,10 +292,13 @@ cancel_all(struct spout__pg *pg)
 int
 spout__pg_stop(struct spout_loop *loop, uint64_t deadline_ms)
 {
-	uint64_t until_ms = spout__clock_ms() + deadline_ms;
 	struct spout__pg *pg = spout__pg_of(loop);
 	struct spout_pool *pool = spout_pool_get("db");
+	uint64_t until_ms;
 
+	if (deadline_ms > LONGEST_STOP_MS) /* SPOUT_FOREVER: the sum would overflow */
+		deadline_ms = LONGEST_STOP_MS;
+	until_ms = spout__clock_ms() + deadline_ms;
 	if (pg == NULL || pg->stopped)
 		return 0;
 	if (pg->maintenance != NULL)
