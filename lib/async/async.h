@@ -138,6 +138,11 @@ struct spout__outcome {
 struct spout__coroutine_options {
 	spout_fn fn;
 	void *arg;
+	/* Called on the coroutine's stack when it has failed, before it leaves: the last
+	 * thing it does, once, as if the function had called it. It may do whatever that
+	 * may; if it fails itself, that is the outcome. NULL: nothing. */
+	void (*on_failure)(
+	    struct spout_coroutine *co, const struct spout__outcome *outcome);
 	/* Called on the coroutine's stack as soon as the outcome is known, before running
 	 * jobs are awaited and before clean-ups: the place to answer. May not wait or
 	 * fail. */

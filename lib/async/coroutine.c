@@ -116,7 +116,8 @@ static void
 co_free(struct spout_coroutine *co)
 {
 	struct spout__async *async = co->async;
-	struct spout__coroutine_options options = co->options;
+	void (*on_gone)(void *arg) = co->options.on_gone;
+	void *on_gone_arg = co->options.on_gone_arg;
 	struct spout__stack *stack = co->stack;
 
 	spout__list_remove(&co->all);
@@ -133,8 +134,8 @@ co_free(struct spout_coroutine *co)
 	if (!spout__timer_pending(&async->trim))
 		spout__timer_start_at(async->loop, &async->trim,
 		    spout__loop_after_ms(async->loop, TRIM_INTERVAL_MS));
-	if (options.on_gone != NULL)
-		options.on_gone(options.on_gone_arg);
+	if (on_gone != NULL)
+		on_gone(on_gone_arg);
 }
 
 /* From the loop's stack into a coroutine, until it waits or ends. */
@@ -195,12 +196,23 @@ leave(struct spout_coroutine *co, const struct spout__outcome *outcome)
 }
 
 static void SPOUT_NORETURN
+fail(struct spout_coroutine *co, const struct spout__outcome *outcome)
+{
+	if (co->options.on_failure != NULL && !co->failing &&
+	    co->state != SPOUT__CO_LEAVING) {
+		co->failing = true;
+		co->options.on_failure(co, outcome);
+	}
+	leave(co, outcome);
+}
+
+static void SPOUT_NORETURN
 leave_cancelled(struct spout_coroutine *co)
 {
 	const struct spout__outcome outcome = { .error = co->cancel_error,
 		.reason = co->cancel_reason, .cancelled = true };
 
-	leave(co, &outcome);
+	fail(co, &outcome);
 }
 
 /*
@@ -247,7 +259,7 @@ spout__co_leave(int error, int status, const char *fmt, ...)
 	va_end(ap);
 	reason = spout_strdup_in(&co->scope, text);
 	outcome.reason = reason != NULL ? reason : "out of memory";
-	leave(co, &outcome);
+	fail(co, &outcome);
 }
 
 void

@@ -59,6 +59,7 @@ struct spout_coroutine {
 	int cancel_error;             /* 0: not cancelled */
 	unsigned shield;
 	enum spout__co_state state;
+	bool failing;                 /* on_failure has been called */
 	char *error;                  /* of the last spout_try_ call, or NULL */
 	size_t error_size;
 };

@@ -2,6 +2,7 @@
 lib_libspout_all_la_SOURCES += \
 	%D%/address.c %D%/address.h \
 	%D%/arena.c %D%/arena.h \
+	%D%/backtrace.c %D%/backtrace.h \
 	%D%/base64.c \
 	%D%/buffer.c %D%/buffer.h \
 	%D%/clock.c %D%/clock.h \

@@ -50,6 +50,16 @@ broken_promise(struct spout__http_exchange *ex, struct spout__outcome *ret)
 	return ret;
 }
 
+static void
+ex_failure(struct spout_coroutine *co, const struct spout__outcome *outcome)
+{
+	struct spout__http_exchange *ex = spout__coroutine_arg(co);
+	const struct spout__http_delegate *delegate = &ex->server->delegate;
+
+	if (delegate->on_failure != NULL && ex->conn != NULL && !ex->head_sent)
+		delegate->on_failure(delegate->ctx, ex, outcome);
+}
+
 /* On the coroutine's stack, as soon as the outcome is known; may not wait. */
 static void
 ex_exit(struct spout_coroutine *co, const struct spout__outcome *outcome)
@@ -182,7 +192,7 @@ void
 spout__exchange_run(struct spout__http_exchange *ex)
 {
 	struct spout__coroutine_options options = { .fn = ex_main, .arg = ex,
-		.on_exit = ex_exit, .where = "a request" };
+		.on_failure = ex_failure, .on_exit = ex_exit, .where = "a request" };
 
 	options.request_id = spout__coroutine_scope(ex->co)->request_id;
 	if (ex->plan.timeout_ms > 0)

@@ -401,6 +401,12 @@ spout__http_bytes_sent(const struct spout__http_exchange *ex)
 	return ex->sent_body;
 }
 
+uint64_t
+spout__http_written(const struct spout__http_exchange *ex)
+{
+	return ex->written;
+}
+
 struct spout_slice
 spout__http_content_type(const struct spout__http_exchange *ex)
 {

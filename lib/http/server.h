@@ -52,6 +52,12 @@ struct spout__http_delegate {
 	void (*on_head)(void *ctx, struct spout__http_exchange *ex,
 	    const struct spout__http_head *head, struct spout__http_plan *plan);
 	/*
+	 * The handler has failed, and no head has been sent: the last thing it does, on
+	 * its stack, as part of it; may wait and fail. on_exit follows. May be NULL.
+	 */
+	void (*on_failure)(void *ctx, struct spout__http_exchange *ex,
+	    const struct spout__outcome *outcome);
+	/*
 	 * The handler has ended (on the coroutine's stack; may not wait). If no head has
 	 * been sent the delegate may still write a whole response (an error page); the
 	 * connection finishes it afterwards. `client_gone`: nobody will read it.
@@ -211,6 +217,8 @@ void spout__http_set_data(struct spout__http_exchange *ex, void *data);
 int spout__http_status(const struct spout__http_exchange *ex);
 bool spout__http_head_sent(const struct spout__http_exchange *ex);
 uint64_t spout__http_bytes_sent(const struct spout__http_exchange *ex); /* of the body */
+/** Bytes of the body that were handed in so far, sent or not. */
+uint64_t spout__http_written(const struct spout__http_exchange *ex);
 
 /** Status of the response [200]. Returns 0, -EINVAL, or -EALREADY after the head
  * is out. */

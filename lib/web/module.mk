@@ -13,6 +13,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/cookie_text.c \
 	%D%/cors.c \
 	%D%/dates.c \
+	%D%/debug_page.c %D%/debug_page.h \
 	%D%/entity.c \
 	%D%/escape.c \
 	%D%/failure.c \

@@ -7,20 +7,26 @@
 #include <errno.h>
 
 #include "base/text.h"
+#include "web/debug_page.h"
 #include "web/status.h"
 
 /* --- the page --------------------------------------------------------------------- */
 
-static int
-append_html(struct spout__buffer *to, const char *text)
+int
+spout__page_html(struct spout__buffer *to, const char *text, size_t len)
 {
-	size_t len = strlen(text), need = spout__html_escaped_len(text, len);
-	char *room = spout__buffer_reserve(to, need);
+	char *room = spout__buffer_reserve(to, spout__html_escaped_len(text, len));
 
 	if (room == NULL)
 		return -errno;
 	spout__buffer_commit(to, spout__html_escape(text, len, room));
 	return 0;
+}
+
+static int
+append_html(struct spout__buffer *to, const char *text)
+{
+	return spout__page_html(to, text, strlen(text));
 }
 
 static int
@@ -58,6 +64,8 @@ write_html(const struct spout__page *page, struct spout__buffer *to)
 	if (rc == 0)
 		rc = append_between(to, "<p><small>Request id: ", page->request_id,
 		    "</small></p>\n", append_html);
+	if (rc == 0 && page->debug != NULL)
+		rc = spout__debug_html(page->debug, to);
 	return rc != 0 ? rc : spout__buffer_printf(to, "</body>\n</html>\n");
 }
 
@@ -73,6 +81,8 @@ write_json(const struct spout__page *page, struct spout__buffer *to)
 	if (rc == 0)
 		rc = append_between(
 		    to, ",\"request_id\":\"", page->request_id, "\"", append_json);
+	if (rc == 0 && page->debug != NULL)
+		rc = spout__debug_json(page->debug, to);
 	return rc != 0 ? rc : spout__buffer_printf(to, "}}\n");
 }
 

@@ -19,7 +19,7 @@ spout__request_new(struct spout__web *web, struct spout__http_exchange *ex,
 
 	if (req == NULL)
 		return NULL;
-	/* All but the match and the id, which are filled in anyway. */
+	/* All but the match and what follows, which are filled in when they are used. */
 	memset(req, 0, offsetof(struct spout_request, match));
 	req->web = web;
 	req->ex = ex;

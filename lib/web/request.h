@@ -18,6 +18,10 @@
 #include "web/static.h"
 #include "web/web.h"
 
+/* Who reads a page of debug mode wants to see a place of the program, not of ours. */
+#undef spout_fail
+#define spout_fail(req, ...) spout_fail_at((req), NULL, __VA_ARGS__)
+
 #define SPOUT__REQUEST_ID_MAX 64
 
 struct spout_request {
@@ -34,8 +38,12 @@ struct spout_request {
 	bool body_read;                /* a buffered body was handed out as a piece */
 	bool finished;                 /* the handler has ended: no more writing */
 	bool client_gone, cut;         /* for the access log */
+	bool failure_logged;
+	bool answered;                 /* by write_error */
+	bool has_failed_at;
 	uint32_t inflight;             /* its record in the table of the worker */
 	struct spout__match match;
+	const char *failed_at;         /* "file.c:12" of spout_fail(), or NULL */
 	size_t id_len;
 	char id[SPOUT__REQUEST_ID_MAX + 1];
 };
@@ -108,6 +116,12 @@ void spout__run_finishers(struct spout_request *req, const struct spout_finish *
 /** The Content-Type, a constant. */
 void spout__response_type(struct spout_request *req, struct spout_slice type);
 #define SPOUT__LITERAL(text) spout_slice_of(text, sizeof(text) - 1)
+/**
+ * The handler fails: let the program write the page, if it wants to. On its stack; may
+ * wait and leave.
+ */
+void spout__failure_write(struct spout_request *req,
+    const struct spout__outcome *outcome);
 /**
  * Answer with the error page for how the handler ended, and log. On its stack; does not
  * wait.

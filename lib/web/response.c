@@ -213,7 +213,8 @@ spout_redirect(struct spout_request *req, const char *url, int status)
 }
 
 void
-spout_fail(struct spout_request *req, int status, const char *fmt, ...)
+spout_fail_at(
+    struct spout_request *req, const char *where, int status, const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
@@ -227,5 +228,7 @@ spout_fail(struct spout_request *req, int status, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	req->failed_at = where;
+	req->has_failed_at = true;
 	spout__co_leave(SPOUT__ERROR_OF_STATUS(status), status, "%s", text);
 }

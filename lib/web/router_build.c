@@ -374,6 +374,8 @@ inherit(struct spout_route *row, const struct spout_route *mount)
 	row->no_compress = row->no_compress || mount->no_compress;
 	if (row->rate_limit == NULL)
 		row->rate_limit = mount->rate_limit;
+	if (row->write_error == NULL)
+		row->write_error = mount->write_error;
 }
 
 /* A block for the row, in the router's list; with a pattern of its own if mounted. */

@@ -109,6 +109,17 @@ answer_without_memory(struct spout__http_exchange *ex)
 }
 
 static void
+on_failure(
+    void *ctx, struct spout__http_exchange *ex, const struct spout__outcome *outcome)
+{
+	struct spout_request *req = spout__http_data(ex);
+
+	(void)ctx;
+	if (req != NULL)
+		spout__failure_write(req, outcome);
+}
+
+static void
 on_exit_handler(void *ctx, struct spout__http_exchange *ex,
     const struct spout__outcome *outcome, bool client_gone)
 {
@@ -261,6 +272,7 @@ struct spout__http_delegate
 spout__web_delegate(struct spout__web *web)
 {
 	return (struct spout__http_delegate){ .on_head = on_head,
+		.on_failure = on_failure,
 		.on_exit = on_exit_handler,
 		.on_finish = on_finish,
 		.on_fault = on_fault,

@@ -223,6 +223,11 @@ tests_unit_test_web_answers_SOURCES = tests/unit/test_web_answers.c $(WEB_CLIENT
 	$(UNIT_SOURCES)
 tests_unit_test_web_answers_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
 
+check_PROGRAMS += tests/unit/test_web_failure
+tests_unit_test_web_failure_SOURCES = tests/unit/test_web_failure.c $(WEB_CLIENT) \
+	$(UNIT_SOURCES)
+tests_unit_test_web_failure_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_static
 tests_unit_test_static_SOURCES = tests/unit/test_static.c $(WEB_CLIENT) $(UNIT_SOURCES)
 tests_unit_test_static_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)

@@ -37,6 +37,24 @@ struct json_t;
 /** A handler, or middleware: a handler that calls spout_next() for what it wraps. */
 typedef void (*spout_handler_fn)(struct spout_request *req);
 
+/** How a handler has failed. Texts are not escaped. */
+struct spout_failure {
+	int status;          /* 400 to 599; set already, and the fields that go with it */
+	const char *reason;  /* its standard words: "Not Found" */
+	const char *message; /* for the client: the text of spout_fail() up to 499, else
+	                      * what to do about it; perhaps "" */
+	const char *cause;   /* as the log has it: may tell what is nobody's business */
+	bool json;           /* the client prefers JSON to HTML (Accept) */
+};
+/**
+ * Writes the error page. It runs in place of what was left of the handler, and may do
+ * what that may, waiting for a database too, unless the handler was ended by its
+ * deadline or by a stop. What it writes is buffered, at most 64 KiB. If it writes
+ * nothing, or fails itself, the page is the library's. (Tornado: write_error)
+ */
+typedef void (*spout_error_fn)(
+    struct spout_request *req, const struct spout_failure *failure);
+
 /* --- routes -------------------------------------------------------------------- */
 
 enum {
@@ -85,6 +103,7 @@ struct spout_route {
 	const char *name;         /* for spout_reverse_url() */
 	const spout_handler_fn *middleware; /* around the handler; ended by NULL */
 	const struct spout_route *mount;    /* a table below this path: SPOUT_MOUNT */
+	spout_error_fn write_error; /* pages of what fails here [the app's] */
 };
 
 /* SPOUT_GET("/users/{id}", show_user, .timeout_ms = 2000) */
@@ -189,6 +208,16 @@ struct spout_app {
 	/* Files below this directory are /static/…, /favicon.ico and /robots.txt
 	 * (spout/file.h); --static-path wins. NULL: none. */
 	const char *static_path;
+	/* Error pages, of handlers and of paths that are not found; NULL: the library's,
+	 * HTML or JSON by Accept. Not of requests that are malformed. */
+	spout_error_fn write_error;
+	/*
+	 * For whoever writes the program, never for the public: error pages (the
+	 * library's) show the reason, the place in the source, the functions that ran and
+	 * the request; --debug sets it and does more, see spout-options(7). (Tornado:
+	 * debug, serve_traceback)
+	 */
+	bool debug;
 
 	/* Before the fork; no threads, no sockets. 0, or -errno to end the program. */
 	int (*preload)(struct spout_app *app);
@@ -482,12 +511,15 @@ SPOUT_API char *spout_render_string(
  */
 SPOUT_API void spout_redirect(struct spout_request *req, const char *url, int status);
 /**
- * End the handler with an error page of that status (400 to 599). Up to 499 the text is
- * shown to the client, escaped; from 500 on it goes to the log only. What was buffered is
- * discarded; when the head is out already the connection is cut.
+ * spout_fail(req, 404, "no user %s", name): end the handler with an error page of that
+ * status (400 to 599). Up to 499 the text is shown to the client, escaped; from 500 on it
+ * goes to the log only. What was buffered is discarded; when the head is out already the
+ * connection is cut. .write_error of the route or of the application writes the page.
  */
-SPOUT_API SPOUT_NORETURN void spout_fail(struct spout_request *req, int status,
-    const char *fmt, ...) SPOUT_PRINTF(3, 4);
+#define spout_fail(req, ...) spout_fail_at((req), SPOUT_WHERE, __VA_ARGS__)
+/** `where`: static text, for the page of debug mode; NULL: the library looks itself. */
+SPOUT_API SPOUT_NORETURN void spout_fail_at(struct spout_request *req, const char *where,
+    int status, const char *fmt, ...) SPOUT_PRINTF(4, 5);
 
 /** Text with &, <, >, " and ' escaped, in the running scope. */
 SPOUT_API char *spout_html_escape(const char *text);
