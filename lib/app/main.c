@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "app/program.h"
+#include "app/rebuilt.h"
 #include "app/tls_settings.h"
 #include "app/worker.h"
 #include "base/log.h"
@@ -30,6 +31,9 @@ enum { EXIT_USAGE = 2 };
 /* How long an address in use is tried again, and how often. */
 #define ADDRESS_PATIENCE_MS 1000
 #define ADDRESS_PAUSE_MS 20
+
+/* Who waits for the new program wants to see it soon. */
+#define DEBUG_DRAIN_MS 2000
 
 /* What spout__worker_main and its hooks refer to: lives as long as the process. */
 static struct spout__program program = { .admin_listener = -1, .access_log_fd = -1 };
@@ -73,7 +77,11 @@ apply_options(void)
 		app->template_path = program.settings.template_path;
 		app->template_programs = NULL; /* files come instead */
 	}
-	app->template_reload = app->template_reload || program.settings.template_reload;
+	app->debug = app->debug || program.settings.debug;
+	app->template_reload = app->template_reload || app->debug ||
+	    program.settings.template_reload;
+	if (app->debug && !spout__option_given(&program.options, "drain-timeout"))
+		program.settings.drain_timeout_ms = DEBUG_DRAIN_MS;
 	app->request_timeout_ms = 0;
 	app->max_body_bytes = 0;
 }
@@ -246,6 +254,33 @@ open_listeners(struct spout__listeners *listeners)
 	return 0;
 }
 
+/* What systemd has handed over would be lost: then the program stays as it is. */
+static void
+begin_debug_mode(void)
+{
+	int fd = -ENOTSUP;
+
+	spout_warning("debug mode: error pages show the source and the request; not for "
+		      "the public");
+	if (spout__listeners_inherited() == 0)
+		fd = spout__rebuilt_watch(&program);
+	if (fd < 0)
+		spout_warning(
+		    "debug mode: a new build is not noticed: %s", strerror(-fd));
+	else
+		program.watched_fd = fd;
+}
+
+static bool
+on_rebuilt(void *arg)
+{
+	(void)arg;
+	program.rebuilt = spout__rebuilt_is_there(program.watched_fd);
+	if (program.rebuilt)
+		spout_info("debug mode: the program was built anew: starting it");
+	return program.rebuilt;
+}
+
 static int
 supervise(struct spout__listeners *listeners, struct spout__scoreboard *board)
 {
@@ -261,6 +296,8 @@ supervise(struct spout__listeners *listeners, struct spout__scoreboard *board)
 		.on_reload = spout__program_reload,
 		.on_reload_end = spout__program_reload_end,
 		.on_reopen = spout__program_reopen,
+		.watched_fd = program.watched_fd,
+		.on_watched = on_rebuilt,
 		.run_as = s->user ? &s->identity : NULL,
 		.pid_file = s->pid_file,
 		.max_requests = s->max_requests,
@@ -283,6 +320,8 @@ run(void)
 	if (status)
 		return status;
 	raise_descriptor_limit();
+	if (program.app.debug)
+		begin_debug_mode();
 	status = open_listeners(&listeners);
 	if (status)
 		return status;
@@ -346,6 +385,9 @@ spout_main_with(int argc, char **argv, struct spout_app *app, size_t app_size)
 	spout_tls_free(program.tls);
 	program.tls = NULL;
 	spout__program_reload_release();
+	if (program.rebuilt)
+		status = complain(1, "the new program: %s",
+		    strerror(-spout__rebuilt_execute(&program)));
 	spout__options_release(&program.options);
 	return status;
 }

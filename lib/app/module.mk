@@ -14,6 +14,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/options.c %D%/options.h \
 	%D%/periodic.c %D%/periodic.h \
 	%D%/program.c %D%/program.h \
+	%D%/rebuilt.c %D%/rebuilt.h \
 	%D%/reload.c \
 	%D%/rows_json.c %D%/rows_json.h \
 	%D%/secret.c %D%/secret.h \

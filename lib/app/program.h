@@ -20,6 +20,8 @@ struct spout__program {
 	struct spout_tls *tls; /* of the listeners in `over_tls`; NULL: none */
 	uint64_t over_tls;     /* bit i: the worker's listener i */
 	uint64_t proxied;      /* the same for those with the PROXY protocol */
+	int watched_fd;        /* --debug: of the watcher (rebuilt.h); 0: none */
+	bool rebuilt;          /* become the new program when this one has ended */
 	/* For a reload: the command line, and what the application itself asked for. */
 	int argc;
 	char **argv;

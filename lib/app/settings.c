@@ -415,6 +415,9 @@ spout__settings_add(struct spout__settings *s, struct spout__options *options)
 		    .help = "Append a line per request; - is the standard output" },
 		{ "config", SPOUT_OPTION_TEXT, &s->config, NULL, "FILE",
 		    "Read options from this file", .group = "Other:" },
+		{ "debug", SPOUT_OPTION_FLAG, &s->debug, "no", NULL,
+		    .help = "For development only: error pages show the source; what "
+			    "has changed, a template or the program, is used at once" },
 		{ "check", SPOUT_OPTION_FLAG, &s->check, NULL, NULL,
 		    "Check the options and the configuration, start nothing",
 		    .command_line_only = true },

@@ -222,8 +222,11 @@ wait_for_events(struct spout__supervisor *sup, struct pollfd *fds)
 	for (i = 0; i < n_slots(sup); i++)
 		fds[1 + i] =
 		    (struct pollfd){ .fd = sup->slots[i].control, .events = POLLIN };
-	if (poll(fds, 1 + n_slots(sup), asked) < 0)
-		fds[0].revents = 0; /* EINTR, ENOMEM: the next round tries again */
+	fds[1 + i] = (struct pollfd){ .fd = -1, .events = POLLIN };
+	if (sup->o.watched_fd > 0)
+		fds[1 + i].fd = sup->o.watched_fd;
+	if (poll(fds, 2 + n_slots(sup), asked) < 0)
+		fds[1 + i].revents = 0; /* EINTR, ENOMEM: the next round tries again */
 	sup->now_ms = spout__clock_ms();
 	notice_pause(sup, sup->now_ms - before, asked);
 }
@@ -274,11 +277,22 @@ check_shut(struct spout__supervisor *sup)
 }
 
 static void
+look_at_watched(struct spout__supervisor *sup, const struct pollfd *fd)
+{
+	if (fd->revents == 0 || sup->phase == SPOUT__PHASE_STOPPING)
+		return;
+	sup->o.watched_fd = 0;
+	if (sup->o.on_watched(sup->o.arg))
+		spout__supervisor_stop(sup, 0);
+}
+
+static void
 run_round(struct spout__supervisor *sup, struct pollfd *fds)
 {
 	unsigned i;
 
 	wait_for_events(sup, fds);
+	look_at_watched(sup, &fds[1 + n_slots(sup)]);
 	for (i = 0; i < n_slots(sup); i++)
 		if (sup->slots[i].control >= 0)
 			spout__slot_read(sup, &sup->slots[i]);
@@ -434,7 +448,7 @@ spout__supervisor_run(const struct spout__supervisor_options *options)
 	spout_random(&sup.host, sizeof(sup.host));
 	sup.slots = calloc(n_slots(&sup), sizeof(*sup.slots));
 	sup.deaths = calloc(sup.o.restart_budget, sizeof(*sup.deaths));
-	fds = calloc(1 + n_slots(&sup), sizeof(*fds));
+	fds = calloc(2 + n_slots(&sup), sizeof(*fds));
 	if (sup.slots != NULL && sup.deaths != NULL && fds != NULL)
 		status = run_with_memory(&sup, fds);
 	else

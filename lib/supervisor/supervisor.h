@@ -119,6 +119,10 @@ struct spout__supervisor_options {
 	uint64_t backoff_min_ms, backoff_max_ms; /* [100, 5000] */
 	uint64_t restart_window_ms;              /* [60000] */
 	unsigned restart_budget; /* of shorter lives, per window [10 + 5 a worker] */
+	/* A descriptor of yours, or 0: when it is readable on_watched() is called, once;
+	 * true begins a graceful stop. */
+	int watched_fd;
+	bool (*on_watched)(void *arg);
 };
 
 /**
