@@ -5,74 +5,25 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/open_beneath.h"
 #include "base/text.h"
 #include "template/compile.h"
 #include "template/set.h"
 
 #define FOLDERS_MAX 16 /* inside of each other */
 
-/*
- * Where there is no openat2(2), before Linux 5.6 or under a tool that does not know it:
- * folder by folder, without following any link. There is no ".." in names of templates.
- */
-static int
-open_by_segment(int dir, const char *name, int flags)
-{
-	char segment[SPOUT__TEMPLATE_NAME_MAX + 1];
-	int at = dir, next;
-
-	for (;;) {
-		size_t len = strcspn(name, "/");
-		bool last = name[len] == '\0';
-
-		if (len >= sizeof(segment)) {
-			errno = ENOENT;
-			next = -1;
-		} else {
-			memcpy(segment, name, len);
-			segment[len] = '\0';
-			next = openat(at, segment,
-			    last ? flags | O_CLOEXEC | O_NOFOLLOW
-				 : O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		}
-		if (at != dir) {
-			int error = errno;
-
-			close(at);
-			errno = error;
-		}
-		if (next < 0 || last)
-			return next;
-		at = next;
-		name += len + 1;
-	}
-}
-
-/* Below `dir` in any case: openat2(2) refuses links and ".." that lead out. */
+/* What leads out of the folder is not there, for a template. -errno. */
 static int
 open_below(int dir, const char *name, int flags)
 {
-	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
-	int fd;
+	int fd = dir >= 0 ? spout__open_beneath(dir, name, flags) : -ENOENT;
 
-	if (dir < 0) {
-		errno = ENOENT;
-		return -1;
-	}
-	fd = (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));
-	if (fd < 0 && errno == ENOSYS)
-		fd = open_by_segment(dir, name, flags);
-	if (fd < 0 && (errno == EXDEV || errno == ELOOP || errno == ENOTDIR))
-		errno = ENOENT;
-	return fd;
+	return fd == -EXDEV || fd == -ELOOP || fd == -ENOTDIR ? -ENOENT : fd;
 }
 
 static uint64_t
@@ -134,7 +85,7 @@ spout__template_file_read(int dir, const char *name, struct spout__arena *arena,
 	struct stat st;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (fstat(fd, &st) != 0)
 		error = -errno;
 	else if (!S_ISREG(st.st_mode))
@@ -189,15 +140,13 @@ walk_entry(struct walk *w, const char *folder, const char *name, unsigned depth)
 		return -ENAMETOOLONG;
 	}
 	fd = open_below(w->dir, path, O_PATH);
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		snprintf(
-		    w->why, SPOUT_TEMPLATE_WHY_SIZE, "%s: %s", path, strerror(errno));
-		n = -errno;
-		if (fd >= 0)
-			close(fd);
+	n = fd < 0 ? fd : fstat(fd, &st) != 0 ? -errno : 0;
+	if (fd >= 0)
+		close(fd);
+	if (n != 0) {
+		snprintf(w->why, SPOUT_TEMPLATE_WHY_SIZE, "%s: %s", path, strerror(-n));
 		return n;
 	}
-	close(fd);
 	if (S_ISDIR(st.st_mode))
 		return walk_folder(w, path, depth + 1);
 	return S_ISREG(st.st_mode) && name[0] != '_' ? w->each(w->arg, path, w->why) : 0;
@@ -208,14 +157,15 @@ walk_folder(struct walk *w, const char *path, unsigned depth)
 {
 	int fd = open_below(w->dir, path[0] != '\0' ? path : ".", O_RDONLY | O_DIRECTORY);
 	struct dirent **entries;
-	int n = -1, i, error = 0;
+	int n = -1, i, error = fd < 0 ? fd : 0;
 
 	if (depth > FOLDERS_MAX)
-		errno = ELOOP;
-	else if (fd >= 0)
+		error = -ELOOP;
+	if (error == 0) {
 		n = scandirat(fd, ".", &entries, is_candidate, by_name);
-	if (n < 0) {
-		error = -errno;
+		error = n < 0 ? -errno : 0;
+	}
+	if (error != 0) {
 		snprintf(w->why, SPOUT_TEMPLATE_WHY_SIZE, "%s: %s",
 		    path[0] != '\0' ? path : "templates", strerror(-error));
 	}

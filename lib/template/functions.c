@@ -156,6 +156,17 @@ fn_squeeze(struct spout_template_call *call)
 	return 0;
 }
 
+/* What was put together, unless that has failed. Releases it. */
+static int
+return_buffer(struct spout_template_call *call, struct spout__buffer *out, int error)
+{
+	if (error == 0)
+		error = spout_template_return_text(
+		    call, out->len > 0 ? out->data : "", out->len);
+	spout__buffer_release(out);
+	return error;
+}
+
 static int
 fn_replace(struct spout_template_call *call)
 {
@@ -185,11 +196,7 @@ fn_replace(struct spout_template_call *call)
 			error = spout__buffer_append(&out, to.data, to.len);
 		found += from.len;
 	}
-	if (error == 0)
-		error = spout_template_return_text(
-		    call, out.len > 0 ? out.data : "", out.len);
-	spout__buffer_release(&out);
-	return error;
+	return return_buffer(call, &out, error);
 }
 
 /* Up to so many characters, then "…". */
@@ -255,11 +262,7 @@ fn_join(struct spout_template_call *call)
 		if (error == 0)
 			error = spout__buffer_append(&out, text.data, text.len);
 	}
-	if (error == 0)
-		error = spout_template_return_text(
-		    call, out.len > 0 ? out.data : "", out.len);
-	spout__buffer_release(&out);
-	return error;
+	return return_buffer(call, &out, error);
 }
 
 static int

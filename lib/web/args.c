@@ -74,6 +74,15 @@ spout_require_arg(struct spout_request *req, const char *name)
 	return value;
 }
 
+/* NULL if it is missing or empty: then the typed getters have a value of their own. */
+static const char *
+filled_arg(struct spout_request *req, const char *name)
+{
+	const char *text = spout_arg(req, name);
+
+	return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
 static size_t
 collect(const struct spout__args *args, const char *name, const char **to)
 {
@@ -150,9 +159,9 @@ int64_t
 spout_arg_int_in(
     struct spout_request *req, const char *name, const struct spout_int_range *range)
 {
-	const char *text = spout_arg(req, name);
+	const char *text = filled_arg(req, name);
 
-	if (text == NULL || text[0] == '\0')
+	if (text == NULL)
 		return range->otherwise;
 	return take_int(req, "argument", name, text, range);
 }
@@ -185,9 +194,9 @@ double
 spout_arg_double_in(
     struct spout_request *req, const char *name, const struct spout_double_range *range)
 {
-	const char *text = spout_arg(req, name);
+	const char *text = filled_arg(req, name);
 
-	if (text == NULL || text[0] == '\0')
+	if (text == NULL)
 		return range->otherwise;
 	return take_double(req, name, text, range);
 }
@@ -212,9 +221,9 @@ take_bool(struct spout_request *req, const char *name, const char *text)
 bool
 spout_arg_bool(struct spout_request *req, const char *name, bool otherwise)
 {
-	const char *text = spout_arg(req, name);
+	const char *text = filled_arg(req, name);
 
-	return text == NULL || text[0] == '\0' ? otherwise : take_bool(req, name, text);
+	return text == NULL ? otherwise : take_bool(req, name, text);
 }
 
 bool
@@ -244,9 +253,9 @@ int
 spout_arg_enum(struct spout_request *req, const char *name, const char *const *words,
     int otherwise)
 {
-	const char *text = spout_arg(req, name);
+	const char *text = filled_arg(req, name);
 
-	if (text == NULL || text[0] == '\0')
+	if (text == NULL)
 		return otherwise;
 	return take_enum(req, name, text, words);
 }
@@ -273,9 +282,9 @@ take_time(struct spout_request *req, const char *name, const char *text)
 int64_t
 spout_arg_time(struct spout_request *req, const char *name, int64_t otherwise)
 {
-	const char *text = spout_arg(req, name);
+	const char *text = filled_arg(req, name);
 
-	return text == NULL || text[0] == '\0' ? otherwise : take_time(req, name, text);
+	return text == NULL ? otherwise : take_time(req, name, text);
 }
 
 int64_t

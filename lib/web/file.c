@@ -13,6 +13,7 @@
 
 #include <spout/crypto.h>
 
+#include "base/open_beneath.h"
 #include "base/text.h"
 #include "web/media_type.h"
 

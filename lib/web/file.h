@@ -78,12 +78,4 @@ int spout__file_of_fd(struct spout__file *ret, int fd);
 struct spout__file *spout__file_ref(struct spout__file *file);
 void spout__file_unref(struct spout__file *file);
 
-/**
- * Open a path below a root: no symbolic link and no ".." leads out of it. Blocks. A
- * descriptor, or -errno.
- */
-int spout__open_beneath(int root, const char *path, int flags);
-/** The same without the system call openat2: then no symbolic link is followed at all. */
-int spout__open_stepwise(int root, const char *path, int flags);
-
 #endif

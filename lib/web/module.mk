@@ -30,7 +30,6 @@ lib_libspout_all_la_SOURCES += \
 	%D%/locale.c \
 	%D%/media_type.c %D%/media_type.h \
 	%D%/multipart.c %D%/multipart.h \
-	%D%/open_beneath.c \
 	%D%/page.c %D%/page.h \
 	%D%/page_names.c \
 	%D%/password.c %D%/password.h \

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include <spout/file.h>
 #include <spout/locale.h>
 #include <spout/security.h>
 
@@ -27,6 +28,12 @@ static int
 return_text(struct spout_template_call *call, const char *text)
 {
 	return spout_template_return_text(call, text, strlen(text));
+}
+
+static bool
+flag_named(struct spout_template_call *call, const char *name)
+{
+	return json_is_true(spout_template_arg_named(call, name));
 }
 
 /* --- the request ------------------------------------------------------------------ */
@@ -58,6 +65,37 @@ fn_reverse_url(struct spout_template_call *call)
 		return spout_template_fail(
 		    call, "reverse_url() needs the name of a route");
 	url = spout_reverse_url_of(spout_template_subject(call), all);
+	return return_text(call, url);
+}
+
+/* What the program says of who has logged in; without its saying so only that. */
+static int
+fn_current_user(struct spout_template_call *call)
+{
+	struct spout_request *req = spout_template_subject(call);
+	const struct spout_app *app = spout_request_app(req);
+	const void *user = spout_current_user(req);
+
+	if (user == NULL)
+		return spout_template_return_json(call, json_null());
+	return spout_template_return_json(call,
+	    app->describe_user != NULL ? app->describe_user(req, user) : json_true());
+}
+
+/* static_url("style.css", include_host=true) */
+static int
+fn_static_url(struct spout_template_call *call)
+{
+	struct spout_request *req = spout_template_subject(call);
+	const char *url;
+
+	if (spout_template_arg_count(call) != 1)
+		return spout_template_fail(call, "static_url() needs the name of a file");
+	url = spout_static_url(req, text_arg(call, 0));
+	if (flag_named(call, "include_host"))
+		url = spout_sprintf("%s://%s%s",
+		    spout_request_secure(req) ? "https" : "http",
+		    spout_request_host(req), url);
 	return return_text(call, url);
 }
 
@@ -109,10 +147,15 @@ fn_translate(struct spout_template_call *call)
 		(uint64_t)(count < 0 ? -count : count)));
 }
 
-static bool
-flag_named(struct spout_template_call *call, const char *name)
+/* pgettext("context", "message") */
+static int
+fn_pgettext(struct spout_template_call *call)
 {
-	return json_is_true(spout_template_arg_named(call, name));
+	if (spout_template_arg_count(call) != 2)
+		return spout_template_fail(
+		    call, "pgettext() needs a context and a message");
+	return return_text(call,
+	    spout_translate_in(locale_of(call), text_arg(call, 0), text_arg(call, 1)));
 }
 
 /* format_date(seconds, relative=true, shorter=…, full=…) */
@@ -136,10 +179,13 @@ fn_format_date(struct spout_template_call *call)
 
 const struct spout_template_function spout__page_functions[] = {
 	{ .name = "_", .fn = fn_translate },
+	{ .name = "current_user", .fn = fn_current_user, .value = true },
 	{ .name = "format_date", .fn = fn_format_date },
 	{ .name = "locale", .fn = fn_locale, .value = true },
+	{ .name = "pgettext", .fn = fn_pgettext },
 	{ .name = "request", .fn = fn_request, .value = true },
 	{ .name = "reverse_url", .fn = fn_reverse_url },
+	{ .name = "static_url", .fn = fn_static_url },
 	{ .name = "xsrf_form_html", .fn = fn_xsrf_form_html },
 	{ .name = "xsrf_token", .fn = fn_xsrf_token, .value = true },
 	{ .name = NULL },

@@ -16,6 +16,7 @@
 
 #include <spout/file.h>
 
+#include "base/open_beneath.h"
 #include "executor/executor.h"
 #include "web/file.h"
 #include "web/request.h"

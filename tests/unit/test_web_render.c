@@ -12,6 +12,7 @@
 
 #include <spout/template.h>
 
+#include "executor/executor.h"
 #include "web_client.h"
 
 static unsigned cleanups;
@@ -49,6 +50,13 @@ folder_make(void)
 	    "<p lang='{{ locale.code }}'>{{ _('<hi>') }}"
 	    "{{ _('a day', 'days', 2) }}|"
 	    "{{ format_date(0, full=true, shorter=true) }}");
+	file_write("names.html",
+	    "{{ static_url('style.css') }}|{{ static_url('x.js', include_host=true) }}|"
+	    "{{ pgettext('month', 'May') }}|{% if current_user %}"
+	    "{{ current_user.name }}{% else %}nobody{% end %}");
+	file_write("user.html", "{{ current_user }}");
+	file_write("no_context.html", "{{ pgettext('May') }}");
+	file_write("no_file.html", "{{ static_url() }}");
 	file_write("no_count.html", "{{ _('a', 'b', 'c') }}");
 	file_write("no_date.html", "{{ format_date('x') }}");
 	file_write("no_url.html", "{{ reverse_url('nobody') }}");
@@ -235,6 +243,60 @@ pages_have_tokens_and_languages(void)
 	folder_remove();
 }
 
+static const char *user;
+
+static const void *
+look_up_user(struct spout_request *req)
+{
+	(void)req;
+	return user;
+}
+
+static struct json_t *
+describe(struct spout_request *req, const void *of)
+{
+	CU_ASSERT_PTR_NOT_NULL(spout_request_id(req));
+	return json_pack("{s:s}", "name", of);
+}
+
+static void
+pages_have_the_names_of_tornado(void)
+{
+	const struct spout__executor_options pools = {
+		.cpu_threads = 1, .blocking_min = 1, .blocking_max = 1, .db_threads = 1
+	};
+	struct spout_app site = app;
+
+	folder_make();
+	site.static_path = folder;
+	site.current_user = look_up_user;
+	site.describe_user = describe;
+	file_write("style.css", "p { }");
+	begin(&site, NO_ACCESS_LOG);
+	CU_ASSERT_EQUAL_FATAL(spout__executor_start(loop, &pools), 0);
+	user = NULL;
+	get("/named?name=names.html");
+	CU_ASSERT_TRUE(has("\r\n\r\n/static/style.css?v="));
+	CU_ASSERT_TRUE(has("|http://example.org/static/x.js|May|nobody"));
+	user = "<Ann>";
+	get("/named?name=names.html");
+	CU_ASSERT_TRUE(has("|May|&lt;Ann&gt;"));
+	get("/named?name=no_context.html");
+	CU_ASSERT_TRUE(status_is(500));
+	get("/named?name=no_file.html");
+	CU_ASSERT_TRUE(status_is(500));
+	CU_ASSERT_EQUAL(spout__executor_stop(loop, 5000), 0);
+	end();
+	CU_ASSERT_PTR_NOT_NULL(strstr(logged, "no_context.html:1: pgettext() needs"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(logged, "no_file.html:1: static_url() needs"));
+	site.describe_user = NULL;
+	begin(&site, NO_ACCESS_LOG);
+	get("/named?name=user.html");
+	CU_ASSERT_STRING_EQUAL(body(), "true");
+	end();
+	folder_remove();
+}
+
 static void
 files_are_read_again_only_when_told_so(void)
 {
@@ -287,6 +349,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(errors_of_a_page_are_logged_with_their_line),
 	UNIT_TEST(a_function_may_leave),
 	UNIT_TEST(pages_have_tokens_and_languages),
+	UNIT_TEST(pages_have_the_names_of_tornado),
 	UNIT_TEST(files_are_read_again_only_when_told_so),
 	UNIT_TEST(templates_are_checked_before_the_start),
 	UNIT_END,

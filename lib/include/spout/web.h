@@ -266,6 +266,9 @@ struct spout_app {
 	const char *xsrf_cookie_name; /* ["_xsrf"]; "__Host-_xsrf" where all is https */
 	/* Who has logged in: anything, or NULL for nobody. May wait. */
 	const void *(*current_user)(struct spout_request *req);
+	/* The same user for templates, where it is `current_user`: a value, owned by the
+	 * caller; NULL is an error. Without it templates see true. */
+	struct json_t *(*describe_user)(struct spout_request *req, const void *user);
 	const char *login_url;        /* where .login_required sends others ["/login"] */
 	const struct spout_security_headers *security_headers; /* or NULL */
 	const struct spout_cors *cors; /* or NULL */
@@ -493,9 +496,10 @@ SPOUT_API void spout_json_pack(struct spout_request *req, const char *fmt, ...);
  * Append the page that a template makes of the members of a JSON object (or NULL); see
  * spout-template(7). Takes the reference. Templates are read and compiled when the worker
  * starts. Beside the values every page has `request` (method, uri, path, query, host,
- * remote_ip, id), `locale`, `xsrf_token`, reverse_url("name", …), xsrf_form_html(),
- * _("message"), format_date(), and the application's .template_functions. An error of the
- * template ends the handler with 500, "page.html:12: …" in the log. (Tornado: render)
+ * remote_ip, id), `current_user`, `locale`, `xsrf_token`, reverse_url("name", …),
+ * static_url("style.css"), xsrf_form_html(), _("message"), format_date(), and the
+ * application's .template_functions. An error of the template ends the handler with 500,
+ * "page.html:12: …" in the log. (Tornado: render)
  */
 SPOUT_API void spout_render(
     struct spout_request *req, const char *name, struct json_t *values);

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening below a root: see file.h. Any thread; blocks. */
+/* Opening below a root: see open_beneath.h. */
 #include "config.h"
 
-#include "web/file.h"
+#include "base/open_beneath.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
