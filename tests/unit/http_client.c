@@ -184,8 +184,10 @@ client_listen(void)
 void
 begin(void)
 {
-	const struct spout__http_delegate delegate = { on_head, on_exit_ex, on_finish,
-		on_fault, NULL };
+	const struct spout__http_delegate delegate = { .on_head = on_head,
+		.on_exit = on_exit_ex,
+		.on_finish = on_finish,
+		.on_fault = on_fault };
 	const struct sockaddr unknown = { .sa_family = AF_UNIX };
 	int fds[2];
 

@@ -405,8 +405,10 @@ client_talk(int fd)
 static bool
 serve(int client, int served)
 {
-	const struct spout__http_delegate delegate = { on_head, on_exit_ex, on_finish,
-		on_fault, NULL };
+	const struct spout__http_delegate delegate = { .on_head = on_head,
+		.on_exit = on_exit_ex,
+		.on_finish = on_finish,
+		.on_fault = on_fault };
 	const struct sockaddr unknown = { .sa_family = AF_UNIX };
 	struct spout__http_options options;
 	struct spout__http_server *server;
