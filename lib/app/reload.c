@@ -40,8 +40,9 @@ static struct spout__settings before;
 static const char *const may_change[] = { "threads", "cpu-threads", "stack-kib",
 	"database", "db-connections", "db-password-file", "db-connect-timeout",
 	"db-acquire-timeout", "db-idle-timeout", "db-max-lifetime", "request-timeout",
-	"idle-timeout", "max-body", "max-connections", "cookie-secret-file",
-	"trusted-proxy", "forwarded-header", "log-level", "log-format" };
+	"idle-timeout", "no-keep-alive", "max-body", "max-connections",
+	"cookie-secret-file", "trusted-proxy", "forwarded-header", "log-level",
+	"log-format" };
 
 static bool
 is_fixed(const char *name)

@@ -386,6 +386,8 @@ spout__settings_add(struct spout__settings *s, struct spout__options *options)
 		{ "idle-timeout", SPOUT_OPTION_DURATION, &s->idle_timeout_ms, "75s",
 		    "TIME", "Close a connection without a request for this long",
 		    .min = 1, .max = 86400000 },
+		{ "no-keep-alive", SPOUT_OPTION_FLAG, &s->no_keep_alive, "no", NULL,
+		    .help = "Close each connection after its first response" },
 		{ "drain-timeout", SPOUT_OPTION_DURATION, &s->drain_timeout_ms, "30s",
 		    "TIME", "How long a stop waits for running requests", .min = 0,
 		    .max = 86400000 },

@@ -56,7 +56,7 @@ struct spout__settings {
 	uint64_t stack_kib;
 	const char *template_path; /* or NULL */
 	bool template_reload;
-	bool debug;
+	bool debug, no_keep_alive;
 	bool check, print_config, help, version;
 
 	struct spout_option

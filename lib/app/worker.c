@@ -238,6 +238,7 @@ open_server(struct spout__life *life)
 
 	spout__http_options_init(&options);
 	options.idle_timeout_ms = s->idle_timeout_ms;
+	options.no_keep_alive = s->no_keep_alive;
 	options.request_timeout_ms = s->request_timeout_ms;
 	options.max_body_bytes = s->max_body_bytes;
 	options.max_connections = (unsigned)s->max_connections;

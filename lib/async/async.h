@@ -215,7 +215,7 @@ struct spout_coroutine *spout__co_must(const char *what);
 /** Set the reason that spout_error() returns, and return `error`. Copies into the
  * scope. */
 int spout__co_error(int error, const char *fmt, ...) SPOUT_PRINTF(2, 3);
-/** Leave with an error and an HTTP status (0: from the error). */
+/** Leave with an error and an HTTP status (0: from the error); 0: as by returning. */
 void spout__co_leave(int error, int status, const char *fmt, ...) SPOUT_PRINTF(3, 4)
     SPOUT_NORETURN;
 /** Leave with a future's error. */

@@ -198,7 +198,7 @@ leave(struct spout_coroutine *co, const struct spout__outcome *outcome)
 static void SPOUT_NORETURN
 fail(struct spout_coroutine *co, const struct spout__outcome *outcome)
 {
-	if (co->options.on_failure != NULL && !co->failing &&
+	if (outcome->error != 0 && co->options.on_failure != NULL && !co->failing &&
 	    co->state != SPOUT__CO_LEAVING) {
 		co->failing = true;
 		co->options.on_failure(co, outcome);

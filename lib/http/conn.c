@@ -491,7 +491,7 @@ spout__conn_new(struct spout__http_server *server, int fd, const struct sockaddr
 	spout__timer_init(&conn->timer, spout__conn_on_timer);
 	spout__ready_init(&conn->ready, on_ready);
 	spout__list_init(&conn->link);
-	conn->close_after = server->draining;
+	conn->close_after = server->draining || server->options.no_keep_alive;
 	server->n_conns++;
 	spout__gauge_add(SPOUT__G_CONNECTIONS_OPEN, 1);
 	spout__conn_set_state(conn, SPOUT__CONN_IDLE);

@@ -406,7 +406,8 @@ spout__http_certificate(const struct spout__http_exchange *ex)
 uint64_t
 spout__http_duration_us(const struct spout__http_exchange *ex)
 {
-	return ex->duration_us;
+	return ex->finished ? ex->duration_us
+			    : spout__clock_ns() / 1000u - ex->started_us;
 }
 
 uint64_t

@@ -209,6 +209,15 @@ spout__http_set_header(struct spout__http_exchange *ex, struct spout_slice name,
 }
 
 int
+spout__http_clear_header(struct spout__http_exchange *ex, struct spout_slice name)
+{
+	if (ex->head_sent)
+		return -EALREADY;
+	remove_fields(ex, name);
+	return 0;
+}
+
+int
 spout__http_add_fields(struct spout__http_exchange *ex, const char *lines, size_t len)
 {
 	char *to;

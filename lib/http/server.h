@@ -81,6 +81,7 @@ struct spout__http_options {
 	struct spout__http_limits limits;
 	uint64_t head_timeout_ms;   /* from the first byte of a head to its end [10 s] */
 	uint64_t idle_timeout_ms;   /* keep-alive, between requests [75 s] */
+	bool no_keep_alive;         /* one request for each connection */
 	uint64_t body_timeout_ms;   /* between two reads of a body that make
 				     * progress [30 s] */
 	uint64_t min_body_rate;     /* bytes per second of waiting for them; 0:
@@ -193,7 +194,7 @@ const struct sockaddr *spout__http_peer(const struct spout__http_exchange *ex);
 bool spout__http_secure(const struct spout__http_exchange *ex);
 /** The certificate that the client has shown, in the exchange's scope; NULL: none. */
 struct spout_certificate *spout__http_certificate(const struct spout__http_exchange *ex);
-/** From the complete head to the end of the handler; 0 before on_finish. The histogram,
+/** From the complete head to the end of the handler, or until now. The histogram,
  * the counters of requests and of answers are kept by this layer. */
 uint64_t spout__http_duration_us(const struct spout__http_exchange *ex);
 /** The limit of its body. */
@@ -234,6 +235,8 @@ int spout__http_add_header(struct spout__http_exchange *ex, struct spout_slice n
 /** The same, replacing all fields of that name. */
 int spout__http_set_header(struct spout__http_exchange *ex, struct spout_slice name,
     struct spout_slice value);
+/** Take back all fields of that name that were added. 0, or -EALREADY after the head. */
+int spout__http_clear_header(struct spout__http_exchange *ex, struct spout_slice name);
 /**
  * The Content-Type, as text that needs no check and lives as long as the exchange (a
  * constant): cheaper than spout__http_set_header(). -EALREADY after the head.

@@ -146,6 +146,43 @@ spout_request_host(struct spout_request *req)
 	return text_of(req->head->host);
 }
 
+/* Without the port; the brackets of an IPv6 address stay. */
+const char *
+spout_request_host_name(struct spout_request *req)
+{
+	struct spout_slice host = req->head->host;
+	size_t len = host.len;
+
+	while (len > 0 && host.data[len - 1] >= '0' && host.data[len - 1] <= '9')
+		len--;
+	if (len > 0 && host.data[len - 1] == ':')
+		host.len = len - 1;
+	return text_of(host);
+}
+
+const char *
+spout_request_url(struct spout_request *req)
+{
+	const struct spout__http_head *head = req->head;
+
+	return spout_sprintf("%s://%.*s%.*s%s%.*s",
+	    spout_request_secure(req) ? "https" : "http", (int)head->host.len,
+	    head->host.data, (int)head->path.len, head->path.data,
+	    head->query.len > 0 ? "?" : "", (int)head->query.len, head->query.data);
+}
+
+const char *
+spout_request_version(const struct spout_request *req)
+{
+	return req->head->minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+}
+
+uint64_t
+spout_request_time_us(const struct spout_request *req)
+{
+	return spout__http_duration_us(req->ex);
+}
+
 const char *
 spout_request_id(const struct spout_request *req)
 {

@@ -108,6 +108,8 @@ int spout__routers_make(struct spout__web *web, char why[SPOUT__ROUTER_WHY_SIZE]
 void spout__routers_free(struct spout__web *web);
 /** The routes that serve the host of this request. */
 const struct spout__router *spout__request_router(const struct spout_request *req);
+/** What is done behind a handler that has not failed; may wait and leave. */
+void spout__after_handler(struct spout_request *req);
 /** Run the handler with all that is around it. */
 void spout__run_chain(struct spout_request *req);
 /** The response is over: tell those who asked. */

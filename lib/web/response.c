@@ -92,6 +92,32 @@ spout_add_header(struct spout_request *req, const char *name, const char *value)
 	return put_header(req, name, value, spout__http_add_header, "spout_add_header");
 }
 
+int
+spout_status(const struct spout_request *req)
+{
+	return spout__http_status(req->ex);
+}
+
+int
+spout_clear_header(struct spout_request *req, const char *name)
+{
+	int rc = check_writing(req, "spout_clear_header");
+
+	if (rc == 0 && spout__http_clear_header(req->ex, spout_slice(name)) != 0)
+		return misuse("spout_clear_header was called after the head was sent");
+	return rc;
+}
+
+int
+spout_clear(struct spout_request *req)
+{
+	int rc = check_writing(req, "spout_clear");
+
+	if (rc == 0 && spout__http_reset(req->ex) != 0)
+		return misuse("spout_clear was called after the head was sent");
+	return rc;
+}
+
 void
 spout__response_type(struct spout_request *req, struct spout_slice type)
 {
@@ -210,6 +236,15 @@ spout_redirect(struct spout_request *req, const char *url, int status)
 		    -EINVAL, 0, "spout_redirect: not a valid URL: %.100s", url);
 	if (spout_set_status(req, status) == 0)
 		spout_set_header(req, "Location", url);
+}
+
+/* For the web layer it has returned: it has to do what comes behind a handler. */
+void
+spout_leave(struct spout_request *req)
+{
+	check_writing(req, "spout_leave");
+	spout__after_handler(req);
+	spout__co_leave(0, 0, "left");
 }
 
 void

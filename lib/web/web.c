@@ -39,6 +39,12 @@ run_handler(struct spout__http_exchange *ex, void *arg)
 		req->route->handler(req);
 	else
 		spout__run_chain(req);
+	spout__after_handler(req);
+}
+
+void
+spout__after_handler(struct spout_request *req)
+{
 	if (req->guarded != NULL)
 		spout__session_finish(req);
 }

@@ -162,6 +162,20 @@ http_1_0_closes_unless_asked_to_keep(void)
 }
 
 static void
+a_server_without_keep_alive_closes_each_connection(void)
+{
+	options.no_keep_alive = true;
+	begin();
+	options.no_keep_alive = false;
+	say_text(GET("/hello") GET("/hello"));
+	await_bytes(0);
+	CU_ASSERT_EQUAL(count("\r\n\r\nhello"), 1);
+	CU_ASSERT_EQUAL(count("Connection: close\r\n"), 1);
+	CU_ASSERT_TRUE(got_eof);
+	end();
+}
+
+static void
 pipelined_requests_are_answered_in_order(void)
 {
 	talk(GET("/nap") GET("/hello") "\r\n" GET("/parts") GET_CLOSE("/hello"));
@@ -349,6 +363,7 @@ answers_before_a_malformed_request_are_kept(void)
 static const struct unit_test http_tests[] = {
 	UNIT_TEST(a_request_is_answered_and_the_connection_kept),
 	UNIT_TEST(http_1_0_closes_unless_asked_to_keep),
+	UNIT_TEST(a_server_without_keep_alive_closes_each_connection),
 	UNIT_TEST(pipelined_requests_are_answered_in_order),
 	UNIT_TEST(hundreds_of_pipelined_requests_are_all_answered),
 	UNIT_TEST(every_split_of_a_request_gives_the_same_answer),

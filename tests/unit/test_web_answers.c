@@ -145,7 +145,103 @@ wait_forever(struct spout_request *req)
 	spout_await(spout_future_new());
 }
 
+static void
+takes_back(struct spout_request *req)
+{
+	spout_set_status(req, 201);
+	CU_ASSERT_EQUAL(spout_status(req), 201);
+	spout_set_header(req, "X-A", "1");
+	spout_write_text(req, "wrong");
+	CU_ASSERT_EQUAL(spout_clear(req), 0);
+	CU_ASSERT_EQUAL(spout_status(req), 200);
+	spout_add_header(req, "X-B", "1");
+	spout_add_header(req, "x-b", "2");
+	spout_set_header(req, "X-C", "1");
+	CU_ASSERT_EQUAL(spout_clear_header(req, "X-B"), 0);
+	spout_plain(req, "right");
+	if (spout_query_arg(req, "flush") == NULL)
+		return;
+	spout_flush(req);
+	CU_ASSERT_EQUAL(spout_clear(req), -EINVAL);
+	CU_ASSERT_EQUAL(spout_clear_header(req, "X-C"), -EINVAL);
+}
+
+static void __attribute__((noinline))
+say_and_leave(struct spout_request *req)
+{
+	spout_plain(req, "said");
+	spout_leave(req);
+}
+
+static void
+leave_it(struct spout_request *req)
+{
+	spout_defer(count_cleanup, NULL);
+	say_and_leave(req);
+	CU_FAIL("it went on");
+}
+
+static void
+leave_in_here(void *arg)
+{
+	spout_plain(arg, "child");
+	spout_leave(arg);
+}
+
+static void
+leave_in_child(struct spout_request *req)
+{
+	spout_scope_run(leave_in_here, req);
+	spout_write_text(req, " and parent");
+}
+
+static void
+describe(struct spout_request *req)
+{
+	uint64_t before = spout_request_time_us(req);
+
+	spout_sleep(2);
+	CU_ASSERT_TRUE(spout_request_time_us(req) >= before + 1000);
+	spout_printf(req, "%s|%s|%s", spout_request_url(req),
+	    spout_request_host_name(req), spout_request_version(req));
+}
+
+static void
+change_texts(struct spout_request *req)
+{
+	static const char *const rows[][2] = {
+		{ "&lt;b&gt; &amp;amp; &quot;&apos;", "<b> &amp; \"'" },
+		{ "&#65;&#x42;&#X63;&#8364;&#x1F600;&nbsp;",
+		    "ABc\xe2\x82\xac\xf0\x9f\x98\x80\xc2\xa0" },
+		{ "& &; &#; &#x; &#0; &#xd800; &#x110000; &#99999999999; &no; &amp",
+		    "& &; &#; &#x; &#0; &#xd800; &#x110000; &#99999999999; &no; &amp" },
+		{ "a&lt&gt;&#6a;", "a&lt>&#6a;" },
+	};
+	char *escaped = spout_html_escape("<&>\"'");
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		CU_ASSERT_STRING_EQUAL(spout_html_unescape(rows[i][0]), rows[i][1]);
+	CU_ASSERT_STRING_EQUAL(spout_html_unescape(escaped), "<&>\"'");
+	CU_ASSERT_STRING_EQUAL(spout_url_unescape("a+b%20%C3%A4"), "a b \xc3\xa4");
+	CU_ASSERT_PTR_NULL(spout_url_unescape("%zz"));
+	CU_ASSERT_PTR_NULL(spout_url_unescape("%ff"));
+	CU_ASSERT_STRING_EQUAL(spout_url_concat("/a", "b", "1"), "/a?b=1");
+	CU_ASSERT_STRING_EQUAL(spout_url_concat("/a?b=1#end", "c", "x y", "d", "&"),
+	    "/a?b=1&c=x%20y&d=%26#end");
+	CU_ASSERT_STRING_EQUAL(spout_url_concat("/a?", "b", ""), "/a?b=");
+	CU_ASSERT_STRING_EQUAL(spout_url_concat("/a?b=1&", "c", "2"), "/a?b=1&c=2");
+	CU_ASSERT_STRING_EQUAL(
+	    spout_http_date(784111777), "Sun, 06 Nov 1994 08:49:37 GMT");
+	spout_plain(req, spout_url_concat("/a", "no value"));
+}
+
 static const struct spout_route routes[] = {
+	SPOUT_GET("/takes-back", takes_back),
+	SPOUT_GET("/leave", leave_it),
+	SPOUT_GET("/leave-in-child", leave_in_child),
+	SPOUT_GET("/describe", describe),
+	SPOUT_GET("/texts", change_texts),
 	SPOUT_GET("/hello", hello),
 	SPOUT_GET("/redirect", redirect),
 	SPOUT_GET("/fail", fail),
@@ -315,6 +411,56 @@ header_fields_are_set_and_checked(void)
 }
 
 static void
+a_handler_takes_back_what_it_has_set(void)
+{
+	begin(&app, NO_ACCESS_LOG);
+	get("/takes-back");
+	CU_ASSERT_TRUE(status_is(200) && lacks("X-A:") && lacks("X-B:") && lacks("x-b:"));
+	CU_ASSERT_TRUE(has("\r\nX-C: 1\r\n"));
+	CU_ASSERT_STRING_EQUAL(body(), "right");
+	get("/takes-back?flush=1");
+	CU_ASSERT_TRUE(status_is(200) && has("\r\nX-C: 1\r\n"));
+	end();
+}
+
+static void
+a_handler_may_leave_in_the_middle(void)
+{
+	begin(&app, NO_ACCESS_LOG);
+	cleanups = 0;
+	get("/leave");
+	CU_ASSERT_TRUE(status_is(200));
+	CU_ASSERT_STRING_EQUAL(body(), "said");
+	CU_ASSERT_EQUAL(cleanups, 1);
+	get("/leave-in-child");
+	CU_ASSERT_STRING_EQUAL(body(), "child and parent");
+	end();
+	CU_ASSERT_PTR_NULL(strstr(logged, "left"));
+}
+
+static void
+a_request_says_how_it_came(void)
+{
+	begin(&app, NO_ACCESS_LOG);
+	request("GET /describe?a=%20b", "", NULL);
+	CU_ASSERT_STRING_EQUAL(
+	    body(), "http://example.org/describe?a=%20b|example.org|HTTP/1.1");
+	say("GET /describe HTTP/1.0\r\nHost: [::1]:8080\r\n\r\n", 47);
+	CU_ASSERT_STRING_EQUAL(body(), "http://[::1]:8080/describe|[::1]|HTTP/1.0");
+	end();
+}
+
+static void
+texts_are_escaped_and_back(void)
+{
+	begin(&app, NO_ACCESS_LOG);
+	get("/texts");
+	CU_ASSERT_TRUE(status_is(500));
+	end();
+	CU_ASSERT_PTR_NOT_NULL(strstr(logged, "\"no value\" has no value"));
+}
+
+static void
 write_in_a_job(void)
 {
 	begin(&app, NO_ACCESS_LOG);
@@ -442,6 +588,10 @@ static const struct unit_test web_answers_tests[] = {
 	UNIT_TEST(a_flushed_response_is_chunked),
 	UNIT_TEST(a_failure_after_the_head_cuts_the_connection),
 	UNIT_TEST(header_fields_are_set_and_checked),
+	UNIT_TEST(a_handler_takes_back_what_it_has_set),
+	UNIT_TEST(a_handler_may_leave_in_the_middle),
+	UNIT_TEST(a_request_says_how_it_came),
+	UNIT_TEST(texts_are_escaped_and_back),
 	UNIT_TEST(writing_in_a_job_aborts_with_its_name),
 	UNIT_TEST(health_is_answered_by_the_library),
 	UNIT_TEST(a_check_that_hangs_is_given_up),

@@ -323,6 +323,14 @@ SPOUT_API const char *spout_request_path(struct spout_request *req);
 SPOUT_API const char *spout_request_query(struct spout_request *req);
 /** The host the client asked for, with its port if it named one; in HTTP/1.0 maybe "". */
 SPOUT_API const char *spout_request_host(struct spout_request *req);
+/** The same without the port. (host_name) */
+SPOUT_API const char *spout_request_host_name(struct spout_request *req);
+/** The whole URL, by which the client has come, as far as we know. (full_url) */
+SPOUT_API const char *spout_request_url(struct spout_request *req);
+/** "HTTP/1.1" or "HTTP/1.0". */
+SPOUT_API const char *spout_request_version(const struct spout_request *req);
+/** Microseconds from the head to now, or to the end of the handler. (request_time) */
+SPOUT_API uint64_t spout_request_time_us(const struct spout_request *req);
 /** The text that finds this request in the log: the client's X-Request-Id, or our own. */
 SPOUT_API const char *spout_request_id(const struct spout_request *req);
 /**
@@ -437,6 +445,10 @@ SPOUT_API struct json_t *spout_body_json(struct spout_request *req);
 
 /** Status of the response [200], 200 to 599. 0 or -EINVAL. */
 SPOUT_API int spout_set_status(struct spout_request *req, int status);
+/** The status that was set, or that an error page has. (get_status) */
+SPOUT_API int spout_status(const struct spout_request *req);
+/** Forget status, fields and body so far. 0, or -EINVAL when the head has been sent. */
+SPOUT_API int spout_clear(struct spout_request *req);
 /**
  * Set a header field (replacing all of that name), or add one more. Copies. Content-Type
  * is text/html; charset=UTF-8 unless it is set. 0, or -EINVAL when the head has been
@@ -447,6 +459,8 @@ SPOUT_API int spout_set_header(struct spout_request *req, const char *name,
     const char *value);
 SPOUT_API int spout_add_header(struct spout_request *req, const char *name,
     const char *value);
+/** Take back all fields of that name. 0, or -EINVAL when the head has been sent. */
+SPOUT_API int spout_clear_header(struct spout_request *req, const char *name);
 /**
  * Set the ETag to `tag` in quotes: any visible ASCII but quotes; "W/" before it makes a
  * weak one. Another text ends the handler with 500. 0, or -EINVAL when the head has been
@@ -525,10 +539,30 @@ SPOUT_API void spout_redirect(struct spout_request *req, const char *url, int st
 SPOUT_API SPOUT_NORETURN void spout_fail_at(struct spout_request *req, const char *where,
     int status, const char *fmt, ...) SPOUT_PRINTF(4, 5);
 
+/**
+ * End the handler here, as if it and the middleware around it had returned: what was
+ * written is the answer. In a child coroutine only that ends. (Tornado: raise Finish)
+ */
+SPOUT_API SPOUT_NORETURN void spout_leave(struct spout_request *req);
+
 /** Text with &, <, >, " and ' escaped, in the running scope. */
 SPOUT_API char *spout_html_escape(const char *text);
+/** References (&amp; &lt; &gt; &quot; &apos; &nbsp; &#65; &#x41;) replaced by what they
+ * stand for; others stay. (Tornado: xhtml_unescape) */
+SPOUT_API char *spout_html_unescape(const char *text);
 /** Text percent-encoded for a segment of a path or a value of a query (RFC 3986). */
 SPOUT_API char *spout_url_escape(const char *text);
+/** Back, '+' being a space; NULL if it is malformed, or not UTF-8. (url_unescape) */
+SPOUT_API char *spout_url_unescape(const char *text);
+/**
+ * A URL with more arguments in its query, before its fragment: spout_url_concat("/a?b=1",
+ * "page", "2", "q", "a b") is "/a?b=1&page=2&q=a%20b". (Tornado: url_concat)
+ */
+#define spout_url_concat(url, ...) \
+	spout_url_concat_of((url), (const char *const[]){ __VA_ARGS__, NULL, NULL })
+SPOUT_API char *spout_url_concat_of(const char *url, const char *const *pairs);
+/** "Sat, 21 Nov 2026 19:00:00 GMT" of seconds since 1970. (format_timestamp) */
+SPOUT_API char *spout_http_date(int64_t seconds);
 
 #ifdef __cplusplus
 }
