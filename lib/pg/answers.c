@@ -261,8 +261,8 @@ readable(const struct spout__pg_pipe *pipe)
  * read: it is what was to be read before and is not now, but LEAST_READ when that much
  * was there, however fast the server sends more.
  */
-static bool
-consume(struct spout__pg_pipe *pipe)
+bool
+spout__pipe_consume(struct spout__pg_pipe *pipe)
 {
 	uint64_t before = pipe->waiting_bytes > 0 ? readable(pipe) : 0, after, read = 0;
 
@@ -299,7 +299,7 @@ spout__pipe_read(struct spout__pg_pipe *pipe)
 	PGconn *pq = pipe->conn->pq;
 	PGnotify *notification;
 
-	pipe->broken = !consume(pipe);
+	pipe->broken = !spout__pipe_consume(pipe);
 	spout__pipe_take_results(pipe);
 	pipe->broken |= too_large(pipe);
 	if (spout__pipe_idle(pipe))

@@ -57,6 +57,7 @@ struct spout__pg_plan {
 	unsigned runs, place;
 	unsigned queries; /* that point here: not to be forgotten */
 	enum spout__pg_class class;
+	bool leased; /* came on a leased connection before */
 	char name[SPOUT__PG_NAME];
 	char sql[];
 };
@@ -196,6 +197,8 @@ spout__pipe_idle(const struct spout__pg_pipe *pipe)
 
 /** The socket is readable. May break the pipe. */
 void spout__pipe_read(struct spout__pg_pipe *pipe);
+/** Read what is there into libpq, and measure a result that is not whole. */
+bool spout__pipe_consume(struct spout__pg_pipe *pipe);
 /** Take the results that are there. May break the pipe. */
 void spout__pipe_take_results(struct spout__pg_pipe *pipe);
 /** Take one, owned. */

@@ -23,8 +23,11 @@ lib_libspout_all_la_SOURCES += \
 	%D%/plan.c \
 	%D%/pool.c %D%/pool.h \
 	%D%/query.c \
+	%D%/round.c %D%/round.h \
 	%D%/rows.c \
 	%D%/run.c \
 	%D%/start.c \
-	%D%/tend.c
-spoutinclude_HEADERS += lib/include/spout/pg.h lib/include/spout/pg_listen.h
+	%D%/tend.c \
+	%D%/transaction.c
+spoutinclude_HEADERS += lib/include/spout/pg.h lib/include/spout/pg_listen.h \
+	lib/include/spout/pg_transaction.h

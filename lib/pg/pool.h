@@ -333,6 +333,9 @@ void spout__pg_rows_release(struct spout_rows *rows);
 
 /* --- run.c ------------------------------------------------------------------------ */
 
+/** The statement that begins such a transaction. */
+void spout__pg_begin_sql(char *ret_sql, size_t size, enum spout_pg_isolation isolation,
+    bool read_only, bool deferrable);
 /** The connection of the function that runs on this thread, or NULL. */
 extern __thread struct spout__pg_conn *spout__pg_running;
 

@@ -119,20 +119,30 @@ isolation_text(enum spout_pg_isolation isolation)
 	}
 }
 
+void
+spout__pg_begin_sql(char *ret_sql, size_t size, enum spout_pg_isolation isolation,
+    bool read_only, bool deferrable)
+{
+	snprintf(ret_sql, size, "BEGIN%s%s%s", isolation_text(isolation),
+	    read_only ? " READ ONLY" : "", deferrable ? " DEFERRABLE" : "");
+}
+
 /* BEGIN, in the same round trip as the time-out of its statements. */
 static int
 begin(struct run *run, struct spout__pg_conn *conn)
 {
 	const struct spout_pg_transaction_options *options = &run->options;
 	uint64_t until_ms = run->job.deadline_ms, now_ms = spout__clock_ms();
-	char sql[200], limit[60] = "";
+	char sql[200];
+	size_t len;
 
+	spout__pg_begin_sql(sql, sizeof(sql), options->isolation, options->read_only,
+	    options->deferrable);
+	len = strlen(sql);
 	if (until_ms != 0)
-		snprintf(limit, sizeof(limit), "; SET LOCAL statement_timeout = %llu",
+		snprintf(sql + len, sizeof(sql) - len,
+		    "; SET LOCAL statement_timeout = %llu",
 		    (unsigned long long)(until_ms > now_ms ? until_ms - now_ms : 1));
-	snprintf(sql, sizeof(sql), "BEGIN%s%s%s%s", isolation_text(options->isolation),
-	    options->read_only ? " READ ONLY" : "",
-	    options->deferrable ? " DEFERRABLE" : "", limit);
 	return spout__pg_command(conn, sql, until_ms);
 }
 

@@ -34,6 +34,33 @@ two_statements(struct pg_conn *conn, void *arg)
 }
 
 static void
+fail_once(struct spout_pg_tx *tx, void *arg)
+{
+	*(bool *)arg = spout_try_pg_tx_query(tx, "SELECT 1 / 0") == NULL &&
+	    spout_pg_sqlstate()[0] == '2';
+}
+
+/* A transaction of the loop, one inside it, and one that is left open. */
+static void
+transact(void *arg)
+{
+	struct spout_pg_tx *tx = spout_pg_begin();
+	struct spout_rows *rows;
+	bool failed = false;
+
+	(void)arg;
+	rows = spout_pg_tx_query(tx, "SELECT $1::int AS n", 8);
+	done += spout_row_int(rows, 0, "n") == 8;
+	done += spout_try_pg_nested(tx, fail_once, &failed) < 0 && failed;
+	rows = spout_pg_tx_query(tx, "SELECT $1::int AS n", 9);
+	done += spout_row_int(rows, 0, "n") == 9;
+	spout_pg_commit(tx);
+	tx = spout_pg_begin();
+	spout_pg_tx_query(tx, "SELECT 1");
+	done++;
+}
+
+static void
 ask(void *arg)
 {
 	const struct spout_slice bytes = spout_slice("\\x01\\x02");
@@ -157,6 +184,18 @@ run_listener(void)
 	return run_pool(listen_and_notify, 3);
 }
 
+static bool
+run_transactions(void)
+{
+	return run_pool(transact, 4);
+}
+
+static void
+transactions_survive_every_failed_allocation(void)
+{
+	torture("transactions", run_transactions);
+}
+
 static void
 listening_survives_every_failed_allocation(void)
 {
@@ -182,6 +221,7 @@ the_pool_survives_every_failed_allocation(void)
 
 static const struct unit_test torture_tests[] = {
 	UNIT_TEST(the_pool_survives_every_failed_allocation),
+	UNIT_TEST(transactions_survive_every_failed_allocation),
 	UNIT_TEST(listening_survives_every_failed_allocation),
 	UNIT_END,
 };

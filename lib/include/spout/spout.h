@@ -20,6 +20,7 @@
 #include <spout/queue.h>
 #include <spout/pg.h>
 #include <spout/pg_listen.h>
+#include <spout/pg_transaction.h>
 #include <spout/process.h>
 #include <spout/security.h>
 #include <spout/session.h>
