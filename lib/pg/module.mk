@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 lib_libspout_all_la_SOURCES += \
 	%D%/answers.c \
+	%D%/batch.c \
 	%D%/cancel.c \
 	%D%/classify.c \
 	%D%/cleanse.c \
@@ -29,5 +30,6 @@ lib_libspout_all_la_SOURCES += \
 	%D%/start.c \
 	%D%/tend.c \
 	%D%/transaction.c
-spoutinclude_HEADERS += lib/include/spout/pg.h lib/include/spout/pg_listen.h \
+spoutinclude_HEADERS += lib/include/spout/pg.h lib/include/spout/pg_batch.h \
+	lib/include/spout/pg_listen.h \
 	lib/include/spout/pg_transaction.h

@@ -48,6 +48,7 @@ spout__step_set(struct spout_scope *scope, struct spout__pg_step *step, const ch
 		return spout__co_error(
 		    -EINVAL, "a statement has at most 65535 parameters");
 	memory = spout_alloc_in(scope, size + 1);
+	step->scope = scope;
 	step->rows = spout__pg_rows_new(scope);
 	if (memory == NULL || step->rows == NULL)
 		return spout__co_error(-ENOMEM, "out of memory (query parameters)");
@@ -58,9 +59,10 @@ spout__step_set(struct spout_scope *scope, struct spout__pg_step *step, const ch
 }
 
 void
-spout__step_text(struct spout__pg_step *step, const char *sql)
+spout__step_text(
+    struct spout_scope *scope, struct spout__pg_step *step, const char *sql)
 {
-	*step = (struct spout__pg_step){ .statement.sql = sql };
+	*step = (struct spout__pg_step){ .statement.sql = sql, .scope = scope };
 }
 
 static void
@@ -72,7 +74,7 @@ step_fail(struct spout__pg_step *step, const struct spout__pg_failure *failure)
 	spout__pg_failure_text(failure, reason, sizeof(reason));
 	step->error = failure->error;
 	memcpy(step->sqlstate, failure->sqlstate, sizeof(step->sqlstate));
-	step->reason = spout_strdup_in(spout_scope_current(), reason);
+	step->reason = spout_strdup_in(step->scope, reason);
 	if (step->reason == NULL)
 		step->reason = "a statement failed";
 }
@@ -126,6 +128,16 @@ send_step(struct spout__pg_pipe *pipe, struct spout__pg_step *step)
 	    pq, plan->name, s->n_params, s->values, s->lengths, s->formats, 0);
 }
 
+/* From libpq 17 on: the Sync without a system call for each. */
+extern int PQsendPipelineSync(PGconn *pq) __attribute__((weak));
+
+static int
+sync(PGconn *pq, bool more)
+{
+	return more && PQsendPipelineSync != NULL ? PQsendPipelineSync(pq)
+						  : PQpipelineSync(pq);
+}
+
 static bool
 send_all(struct round *round)
 {
@@ -138,7 +150,7 @@ send_all(struct round *round)
 			return false;
 		if (!round->steps[i].sync && i + 1 < round->n)
 			continue;
-		if (!PQpipelineSync(pipe->conn->pq))
+		if (!sync(pipe->conn->pq, i + 1 < round->n))
 			return false;
 		pipe->syncs++;
 	}

@@ -14,6 +14,7 @@
 /** One statement of a round, and what became of it. */
 struct spout__pg_step {
 	struct spout__pg_statement statement;
+	struct spout_scope *scope; /* where its rows and its reason live */
 	struct spout_rows *rows; /* takes the result; NULL: nobody wants it */
 	bool sync;               /* outside a transaction: one of its own ends here */
 	bool skipped;            /* not run: one before it failed */
@@ -34,7 +35,8 @@ int spout__step_set(struct spout_scope *scope, struct spout__pg_step *step,
     const char *sql, const struct spout_pg_param *params, size_t n_params, bool copy);
 /** A text without parameters and rows, borrowed; never prepared, so that COMMIT cannot
  * fail for that. */
-void spout__step_text(struct spout__pg_step *step, const char *sql);
+void spout__step_text(
+    struct spout_scope *scope, struct spout__pg_step *step, const char *sql);
 
 /**
  * Run them. Returns 0 when each step has its outcome, or -errno with spout_error() when

@@ -143,9 +143,10 @@ begin_steps(struct spout_pg_tx *tx, struct spout__pg_step *steps)
 
 	if (tx->state != FRESH)
 		return n;
-	spout__step_text(&steps[n++], tx->outer == NULL ? tx->root->begin : tx->begin);
+	spout__step_text(tx->root->scope, &steps[n++],
+	    tx->outer == NULL ? tx->root->begin : tx->begin);
 	if (tx->outer == NULL && tx->root->set[0] != '\0')
-		spout__step_text(&steps[n++], tx->root->set);
+		spout__step_text(tx->root->scope, &steps[n++], tx->root->set);
 	return n;
 }
 
@@ -361,8 +362,8 @@ commit(struct spout_pg_tx *tx)
 	char sql[48];
 	int r;
 
-	spout__step_text(
-	    &step, tx->outer == NULL ? "COMMIT" : savepoint_sql(tx, "RELEASE", sql));
+	spout__step_text(tx->root->scope, &step,
+	    tx->outer == NULL ? "COMMIT" : savepoint_sql(tx, "RELEASE", sql));
 	spout__timer_stop(&tx->root->idle);
 	r = spout__round_run(lease, &step, 1);
 	if (r == -EHOSTDOWN && tx->outer == NULL)
@@ -379,11 +380,12 @@ static int
 rollback_nested(struct spout_pg_tx *tx)
 {
 	struct spout__pg_step steps[2];
+	struct spout_scope *scope = tx->root->scope;
 	char back[48], release[48];
 	int r;
 
-	spout__step_text(&steps[0], savepoint_sql(tx, "ROLLBACK TO", back));
-	spout__step_text(&steps[1], savepoint_sql(tx, "RELEASE", release));
+	spout__step_text(scope, &steps[0], savepoint_sql(tx, "ROLLBACK TO", back));
+	spout__step_text(scope, &steps[1], savepoint_sql(tx, "RELEASE", release));
 	r = spout__round_run(&tx->root->lease, steps, 2);
 	if (r == 0 && first_failed(steps, 2) != NULL)
 		r = fail_with_step(tx, first_failed(steps, 2));
@@ -404,7 +406,7 @@ rollback(struct spout_pg_tx *tx)
 	spout__timer_stop(&root->idle);
 	if (tx->outer == NULL && tx->state != FRESH && root->lease.pipe != NULL &&
 	    !root->lease.busy) {
-		spout__step_text(&step, "ROLLBACK");
+		spout__step_text(root->scope, &step, "ROLLBACK");
 		(void)spout__round_run(&root->lease, &step, 1);
 	} else if (tx->outer != NULL && tx->state != FRESH) {
 		r = spout__lease_check(&root->lease);

@@ -61,6 +61,26 @@ transact(void *arg)
 }
 
 static void
+batches(void *arg)
+{
+	struct spout_pg_batch *batch = spout_pg_batch_new();
+	int i;
+
+	(void)arg;
+	for (i = 0; i < 9; i++)
+		spout_pg_batch_add(
+		    batch, i != 4 ? "SELECT $1::int AS n" : "SELECT 1 / 0 + $1", i);
+	done += spout_try_pg_batch_run(batch) == -EIO;
+	for (i = 5; i < 9; i++)
+		done += spout_row_int(
+			    spout_pg_batch_rows(batch, (size_t)i), 0, "n") == i;
+	batch = spout_pg_batch_new(.transaction = true);
+	spout_pg_batch_add(batch, "SELECT 1 AS n");
+	spout_pg_batch_run_in(batch, spout_pg_begin());
+	done += spout_row_int(spout_pg_batch_rows(batch, 0), 0, "n") == 1;
+}
+
+static void
 ask(void *arg)
 {
 	const struct spout_slice bytes = spout_slice("\\x01\\x02");
@@ -190,6 +210,18 @@ run_transactions(void)
 	return run_pool(transact, 4);
 }
 
+static bool
+run_batches(void)
+{
+	return run_pool(batches, 6);
+}
+
+static void
+batches_survive_every_failed_allocation(void)
+{
+	torture("batches", run_batches);
+}
+
 static void
 transactions_survive_every_failed_allocation(void)
 {
@@ -222,6 +254,7 @@ the_pool_survives_every_failed_allocation(void)
 static const struct unit_test torture_tests[] = {
 	UNIT_TEST(the_pool_survives_every_failed_allocation),
 	UNIT_TEST(transactions_survive_every_failed_allocation),
+	UNIT_TEST(batches_survive_every_failed_allocation),
 	UNIT_TEST(listening_survives_every_failed_allocation),
 	UNIT_END,
 };

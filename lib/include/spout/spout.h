@@ -19,6 +19,7 @@
 #include <spout/password.h>
 #include <spout/queue.h>
 #include <spout/pg.h>
+#include <spout/pg_batch.h>
 #include <spout/pg_listen.h>
 #include <spout/pg_transaction.h>
 #include <spout/process.h>
