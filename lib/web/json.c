@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "base/text.h"
+#include "web/json_dump.h"
 #include "web/request.h"
 
 #define SMALL_BYTES 1024u
@@ -20,14 +21,13 @@
 static char *
 dump(struct json_t *value, char *small, size_t *ret_len)
 {
-	const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
-	size_t len = json_dumpb(value, small, SMALL_BYTES, flags);
+	size_t len = spout__json_dump(value, small, SMALL_BYTES);
 	char *text = small;
 
 	if (len > SMALL_BYTES) {
 		text = spout_alloc_in(spout_scope_current(), len);
 		if (text != NULL)
-			len = json_dumpb(value, text, len, flags);
+			len = spout__json_dump(value, text, len);
 	}
 	json_decref(value);
 	*ret_len = len;

@@ -26,6 +26,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/health.c \
 	%D%/inflate.c %D%/inflate.h \
 	%D%/json.c \
+	%D%/json_dump.c %D%/json_dump.h \
 	%D%/keyring.c %D%/keyring.h \
 	%D%/locale.c \
 	%D%/media_type.c %D%/media_type.h \

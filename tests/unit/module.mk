@@ -214,6 +214,9 @@ tests_unit_test_pg_hosts_SOURCES = tests/unit/test_pg_hosts.c \
 tests_unit_test_pg_hosts_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_pg_hosts_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
 
+check_PROGRAMS += tests/unit/test_json_dump
+tests_unit_test_json_dump_SOURCES = tests/unit/test_json_dump.c $(UNIT_SOURCES)
+tests_unit_test_json_dump_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
 check_PROGRAMS += tests/unit/test_rows_json
 tests_unit_test_rows_json_SOURCES = tests/unit/test_rows_json.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)

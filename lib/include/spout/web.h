@@ -502,7 +502,8 @@ SPOUT_API void spout_write_escaped(struct spout_request *req, const char *text);
 SPOUT_API void spout_flush(struct spout_request *req);
 /** Answer with plain text: sets the Content-Type, appends. */
 SPOUT_API void spout_plain(struct spout_request *req, const char *text);
-/** Answer with JSON: sets the Content-Type, appends. Takes the reference. */
+/** Answer with JSON: sets the Content-Type, appends. Takes the reference. Arrays and
+ * objects nested more than 256 deep leave with -ENOMEM. */
 SPOUT_API void spout_json(struct spout_request *req, struct json_t *value);
 /** The same from a format of json_pack(): spout_json_pack(req, "{s:i}", "n", 1). */
 SPOUT_API void spout_json_pack(struct spout_request *req, const char *fmt, ...);
