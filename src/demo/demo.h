@@ -63,6 +63,7 @@ extern const struct spout_websocket_handler websocket_echo;
 void db_get(struct spout_request *req);
 void queries_get(struct spout_request *req);
 void updates_get(struct spout_request *req);
+void cached_queries_get(struct spout_request *req);
 void db_sleep_get(struct spout_request *req);
 
 /* fortunes.c */

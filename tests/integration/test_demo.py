@@ -17,7 +17,8 @@ import database
 import harness
 from harness import until
 
-NEED_DATABASE = ("/db", "/queries?n=2", "/updates?n=2", "/fortunes", "/db/sleep?ms=1")
+NEED_DATABASE = ("/db", "/queries?n=2", "/updates?n=2", "/fortunes", "/db/sleep?ms=1",
+                 "/cached-queries?count=2")
 
 
 # What TechEmpower's test of fortunes expects, apostrophes and quotes as references.
@@ -73,7 +74,8 @@ class Routes(harness.ServerTestCase):
             with self.subTest(link=link):
                 status = self.server.get(html.unescape(link)).status
                 self.assertIn(status, (200, 503) if link.split("?")[0] in (
-                    "/db", "/queries", "/updates", "/fortunes", "/db/sleep") else (200,))
+                    "/db", "/queries", "/updates", "/fortunes", "/db/sleep",
+                    "/cached-queries") else (200,))
         self.assertNotIn("/fault/", answer.text)
 
     def test_the_page_needs_nothing_from_elsewhere(self):
@@ -315,7 +317,18 @@ class WithDatabase(harness.ServerTestCase):
                             ("501", 500), ("99999999999999999999", 500)):
             with self.subTest(n=n):
                 self.assertEqual(len(self.get_json("/queries?n=" + n)), expected)
+                self.assertEqual(len(self.get_json("/queries?queries=" + n)), expected)
+                self.assertEqual(
+                    len(self.get_json("/cached-queries?count=" + n)), expected)
         self.assertEqual(len(self.get_json("/queries")), 1)
+        self.assertEqual(len(self.get_json("/cached-queries")), 1)
+
+    def test_cached_worlds_are_those_of_the_table(self):
+        stored = dict(self.database.query("SELECT id, randomnumber FROM world"))
+        for _ in range(4): # what the first ones read the last ones find
+            for world in self.get_json("/cached-queries?count=500"):
+                self.assertTrue(1 <= world["randomNumber"] <= 10000)
+                self.assertIn(str(world["id"]), stored)
 
     def test_updates_are_written(self):
         worlds = self.get_json("/updates?n=20")
