@@ -73,11 +73,13 @@ static void
 give_back(struct spout__pg_lease *lease)
 {
 	bool as_it_is = clean(lease);
-	bool hopeless = lease->spoilt || lease->pipe->broken ||
+	bool hopeless = (lease->spoilt && !lease->busy) || lease->pipe->broken ||
 	    PQstatus(spout__lease_pq(lease)) != CONNECTION_OK ||
 	    lease->pipe->driver->stopping;
 	struct spout__pg_pipe *pipe = detach(lease);
 
+	/* Closed in the middle of a statement, the server would only notice later. */
+	pipe->conn->doomed |= lease->spoilt;
 	if (as_it_is)
 		rest(pipe);
 	else if (hopeless)

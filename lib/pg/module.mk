@@ -15,6 +15,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/lease.c %D%/lease.h \
 	%D%/listen.c %D%/listen.h \
 	%D%/listener.c \
+	%D%/lock.c \
 	%D%/migrate.c \
 	%D%/names.c \
 	%D%/params.c \
@@ -31,5 +32,5 @@ lib_libspout_all_la_SOURCES += \
 	%D%/tend.c \
 	%D%/transaction.c
 spoutinclude_HEADERS += lib/include/spout/pg.h lib/include/spout/pg_batch.h \
-	lib/include/spout/pg_listen.h \
+	lib/include/spout/pg_listen.h lib/include/spout/pg_lock.h \
 	lib/include/spout/pg_transaction.h

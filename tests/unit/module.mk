@@ -195,6 +195,11 @@ tests_unit_test_pg_batch_SOURCES = tests/unit/test_pg_batch.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
 tests_unit_test_pg_batch_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_pg_batch_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
+check_PROGRAMS += tests/unit/test_pg_lock
+tests_unit_test_pg_lock_SOURCES = tests/unit/test_pg_lock.c \
+	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
+tests_unit_test_pg_lock_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_pg_lock_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
 check_PROGRAMS += tests/unit/test_pg_transaction
 tests_unit_test_pg_transaction_SOURCES = tests/unit/test_pg_transaction.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)

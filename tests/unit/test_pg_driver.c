@@ -645,7 +645,6 @@ storm(void *arg)
 
 	(void)arg;
 	make_pairs();
-	spout_pg_query("DROP TABLE IF EXISTS marks");
 	spout_pg_query("CREATE TABLE marks (n int)");
 	answered = failed = 0;
 	dice = 1;
@@ -668,11 +667,9 @@ storm(void *arg)
 	CU_ASSERT(answered > rounds * AT_ONCE / 2);
 	CU_ASSERT_EQUAL(driver()->n_waiting, 0);
 	CU_ASSERT_EQUAL(driver()->n_jobs, 0);
-	/* What was left in the middle may still be cleaned. */
-	wait_until(
+	wait_until( /* what was left in the middle may still be cleaned */
 	    atomic_load(&spout__stats->gauges[SPOUT__G_PG_CONNECTIONS_BUSY]) == 0 &&
 	    sessions("active") + sessions("idle in%") == 0);
-	/* Never half a transaction, nor half a batch. */
 	CU_ASSERT(observe("SELECT count(*) FROM marks") > 0);
 	CU_ASSERT_EQUAL(observe("SELECT count(*) FROM (SELECT n FROM marks GROUP BY n "
 				"HAVING count(*) <> 2) AS halves"),

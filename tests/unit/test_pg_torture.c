@@ -61,9 +61,10 @@ transact(void *arg)
 }
 
 static void
-batches(void *arg)
+batches_and_locks(void *arg)
 {
 	struct spout_pg_batch *batch = spout_pg_batch_new();
+	struct spout_pg_lock *lock;
 	int i;
 
 	(void)arg;
@@ -74,6 +75,9 @@ batches(void *arg)
 	for (i = 5; i < 9; i++)
 		done += spout_row_int(
 			    spout_pg_batch_rows(batch, (size_t)i), 0, "n") == i;
+	lock = spout_pg_lock("torture", .timeout_ms = 9000);
+	done += spout_try_pg_lock_now("torture") == NULL && errno == EAGAIN;
+	spout_pg_unlock(lock);
 	batch = spout_pg_batch_new(.transaction = true);
 	spout_pg_batch_add(batch, "SELECT 1 AS n");
 	spout_pg_batch_run_in(batch, spout_pg_begin());
@@ -213,11 +217,11 @@ run_transactions(void)
 static bool
 run_batches(void)
 {
-	return run_pool(batches, 6);
+	return run_pool(batches_and_locks, 7);
 }
 
 static void
-batches_survive_every_failed_allocation(void)
+batches_and_locks_survive_every_failed_allocation(void)
 {
 	torture("batches", run_batches);
 }
@@ -254,7 +258,7 @@ the_pool_survives_every_failed_allocation(void)
 static const struct unit_test torture_tests[] = {
 	UNIT_TEST(the_pool_survives_every_failed_allocation),
 	UNIT_TEST(transactions_survive_every_failed_allocation),
-	UNIT_TEST(batches_survive_every_failed_allocation),
+	UNIT_TEST(batches_and_locks_survive_every_failed_allocation),
 	UNIT_TEST(listening_survives_every_failed_allocation),
 	UNIT_END,
 };

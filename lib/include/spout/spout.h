@@ -21,6 +21,7 @@
 #include <spout/pg.h>
 #include <spout/pg_batch.h>
 #include <spout/pg_listen.h>
+#include <spout/pg_lock.h>
 #include <spout/pg_transaction.h>
 #include <spout/process.h>
 #include <spout/security.h>
