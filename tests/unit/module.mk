@@ -200,6 +200,11 @@ tests_unit_test_pg_lock_SOURCES = tests/unit/test_pg_lock.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
 tests_unit_test_pg_lock_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_pg_lock_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
+check_PROGRAMS += tests/unit/test_pg_storm
+tests_unit_test_pg_storm_SOURCES = tests/unit/test_pg_storm.c \
+	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
+tests_unit_test_pg_storm_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_pg_storm_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
 check_PROGRAMS += tests/unit/test_pg_transaction
 tests_unit_test_pg_transaction_SOURCES = tests/unit/test_pg_transaction.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
