@@ -55,8 +55,7 @@ enum spout__pg_listener_state {
 
 struct spout__pg_listener {
 	struct spout__pg *pg;
-	struct spout__pg_conn conn; /* with a thread of `pool` while CONNECTING */
-	struct spout_pool *pool;    /* of one thread, which logs in */
+	struct spout__pg_conn conn; /* with a thread while CONNECTING */
 	struct spout__job job;
 	struct spout_fd_handler *handler;
 	struct spout__timer timer; /* pause, answer that is due, look after it */

@@ -26,6 +26,8 @@
 #define BACKOFF_MAX_MS 5000u
 #define BACKOFF_REFUSED_MS 10000u
 #define ANSWER_MIN_MS 1000u
+/* Of one thread, which logs in; found by its name, for others may close it first. */
+#define POOL "pg-listen"
 /* Channels in one query. */
 #define BATCH 32u
 /* UNLISTEN "…"; with every byte of the name doubled. */
@@ -412,18 +414,19 @@ on_logged_in(struct spout__job *job)
 static void
 log_in(struct spout__pg_listener *listener)
 {
+	struct spout_pool *pool = spout_pool_get(POOL);
 	int error = -ENOMEM;
 
 	listener->conn.failure.error = 0;
 	listener->state = SPOUT__LISTENER_CONNECTING;
-	if (listener->pool == NULL)
-		listener->pool = spout_pool_new("pg-listen");
+	if (pool == NULL)
+		pool = spout_pool_new(POOL);
 	listener->job = (struct spout__job){ .fn = log_in_main,
 		.arg = listener,
 		.name = "PostgreSQL listener",
 		.on_done = on_logged_in };
-	if (listener->pool != NULL)
-		error = spout__job_submit(listener->pool, &listener->job);
+	if (pool != NULL)
+		error = spout__job_submit(pool, &listener->job);
 	if (error != 0)
 		lose_with(listener, "no thread to connect on");
 }
@@ -558,6 +561,7 @@ int
 spout__pg_listener_stop(struct spout__pg_listener *listener, uint64_t until_ms)
 {
 	uint64_t now_ms = spout__clock_ms();
+	struct spout_pool *pool;
 
 	if (listener == NULL)
 		return 0;
@@ -566,11 +570,10 @@ spout__pg_listener_stop(struct spout__pg_listener *listener, uint64_t until_ms)
 	spout__pg_listener_send_off(listener);
 	if (listener->state == SPOUT__LISTENER_CONNECTING)
 		spout__pg_wake(&listener->conn);
-	if (listener->pool != NULL &&
-	    spout_pool_close(
-		listener->pool, until_ms > now_ms ? until_ms - now_ms : 0) < 0)
+	pool = spout_pool_get(POOL);
+	if (pool != NULL &&
+	    spout_pool_close(pool, until_ms > now_ms ? until_ms - now_ms : 0) < 0)
 		return -ETIMEDOUT;
-	listener->pool = NULL;
 	disconnect(listener);
 	listener->state = SPOUT__LISTENER_OFF;
 	return 0;
