@@ -149,6 +149,8 @@ struct spout__pg_pipe {
 	uint64_t prepared[SPOUT__PG_PLANS]; /* hash by place; 0: none; even: not valid */
 };
 
+/** From plain to pipeline mode, with nothing under way. */
+bool spout__pipe_mode(PGconn *pq);
 /** The driver takes a connection: pipeline mode, events. False: close it. */
 bool spout__pipe_open(struct spout__pg_pipe *pipe);
 /** The driver lets it go: plain mode, no events. False if it must be closed. */

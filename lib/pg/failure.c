@@ -108,6 +108,24 @@ spout__pg_fail_with_message(
 }
 
 void
+spout__pg_last_words(struct spout__pg_conn *conn)
+{
+	PGresult *result;
+
+	if (conn->failure.error != 0)
+		return;
+	if (PQstatus(conn->pq) == CONNECTION_BAD) /* else PQgetResult() could block */
+		while ((result = PQgetResult(conn->pq)) != NULL) {
+			if (PQresultStatus(result) == PGRES_FATAL_ERROR)
+				spout__pg_fail_with_result(&conn->failure, result);
+			PQclear(result);
+		}
+	if (conn->failure.error == 0)
+		spout__pg_fail_with_message(
+		    &conn->failure, -EHOSTDOWN, PQerrorMessage(conn->pq));
+}
+
+void
 spout__pg_failure_text(
     const struct spout__pg_failure *failure, char *ret_text, size_t size)
 {

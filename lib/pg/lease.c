@@ -55,7 +55,7 @@ clean(const struct spout__pg_lease *lease)
 	    !spout__pg_stale(conn, spout__clock_ms()) &&
 	    PQtransactionStatus(conn->pq) == PQTRANS_IDLE &&
 	    (PQpipelineStatus(conn->pq) != PQ_PIPELINE_OFF ||
-		PQenterPipelineMode(conn->pq)) &&
+		spout__pipe_mode(conn->pq)) &&
 	    spout_loop_update_handler(lease->pipe->handler, SPOUT_READ) == 0;
 }
 

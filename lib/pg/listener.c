@@ -324,32 +324,12 @@ take_notifications(struct spout__pg_listener *listener)
 	}
 }
 
-/* What the server or libpq said last. */
-static void
-hear_last_words(struct spout__pg_listener *listener)
-{
-	struct spout__pg_conn *conn = &listener->conn;
-	PGresult *result;
-
-	if (conn->failure.error != 0)
-		return;
-	if (PQstatus(conn->pq) == CONNECTION_BAD) /* else PQgetResult() could block */
-		while ((result = PQgetResult(conn->pq)) != NULL) {
-			if (PQresultStatus(result) == PGRES_FATAL_ERROR)
-				spout__pg_fail_with_result(&conn->failure, result);
-			PQclear(result);
-		}
-	if (conn->failure.error == 0)
-		spout__pg_fail_with_message(
-		    &conn->failure, -EHOSTDOWN, PQerrorMessage(conn->pq));
-}
-
 static void
 lose_if_lost(struct spout__pg_listener *listener)
 {
 	if (!listener->lost)
 		return;
-	hear_last_words(listener);
+	spout__pg_last_words(&listener->conn);
 	lose(listener);
 }
 

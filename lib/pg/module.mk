@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: MIT
 lib_libspout_all_la_SOURCES += \
+	%D%/copy.c \
+	%D%/row_stream.c \
+	%D%/talk.c %D%/talk.h
+spoutinclude_HEADERS += lib/include/spout/pg_stream.h
+lib_libspout_all_la_SOURCES += \
 	%D%/answers.c \
 	%D%/batch.c \
 	%D%/cancel.c \

@@ -17,8 +17,6 @@
 #include <stdio.h>
 
 #define MAX_PARAMS 65535u
-/* Digits of the longest number: a double with 17 of them, sign, point and exponent. */
-#define NUMBER_BYTES 32u
 
 static size_t
 text_bytes(const struct spout_pg_param *param, bool copy)
@@ -27,7 +25,7 @@ text_bytes(const struct spout_pg_param *param, bool copy)
 	case SPOUT_PG_INT:
 	case SPOUT_PG_UINT:
 	case SPOUT_PG_DOUBLE:
-		return NUMBER_BYTES;
+		return SPOUT__PG_NUMBER_BYTES;
 	case SPOUT_PG_TEXT:
 		return copy && param->value.text != NULL ? strlen(param->value.text) + 1
 							 : 0;
@@ -88,7 +86,7 @@ encode_double(char **at, double value)
 		return "NaN";
 	if (isinf(value))
 		return value > 0 ? "Infinity" : "-Infinity";
-	*at += (size_t)snprintf(text, NUMBER_BYTES, "%.17g", value) + 1;
+	*at += (size_t)snprintf(text, SPOUT__PG_NUMBER_BYTES, "%.17g", value) + 1;
 	/* The application's locale may write a comma. */
 	comma = strchr(text, ',');
 	if (comma != NULL)
@@ -160,4 +158,11 @@ spout__pg_encode(const char *sql, const struct spout_pg_param *params, size_t n,
 	if (copy)
 		ret_statement->sql = copy_bytes(&at, sql, strlen(sql) + 1);
 	return 0;
+}
+
+const char *
+spout__pg_encode_one(
+    const struct spout_pg_param *value, char memory[SPOUT__PG_NUMBER_BYTES])
+{
+	return encode(value, &memory, false);
 }

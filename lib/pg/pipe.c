@@ -321,11 +321,20 @@ on_socket(int fd, unsigned events, void *arg)
 /* --- its life --------------------------------------------------------------------- */
 
 bool
+spout__pipe_mode(PGconn *pq)
+{
+	/* Whoever read rows one by one left that mode behind: in pipeline mode the first
+	 * statement would inherit it. It ends where a statement is to be sent. */
+	(void)PQsendQueryParams(pq, NULL, 0, NULL, NULL, NULL, NULL, 0);
+	return PQenterPipelineMode(pq) == 1;
+}
+
+bool
 spout__pipe_open(struct spout__pg_pipe *pipe)
 {
 	struct spout__pg_conn *conn = pipe->conn;
 
-	if (!PQenterPipelineMode(conn->pq))
+	if (!spout__pipe_mode(conn->pq))
 		return false;
 	pipe->handler = spout_loop_add_handler(
 	    conn->pg->loop, PQsocket(conn->pq), SPOUT_READ, on_socket, pipe);

@@ -266,6 +266,8 @@ void spout__pg_fail_with_result(
 /** Keep why libpq gave up: its message, and the SQLSTATE that may be in it. */
 int spout__pg_fail_with_message(
     struct spout__pg_failure *failure, int error, const char *message);
+/** A connection broke: what the server or libpq said last, in conn->failure. */
+void spout__pg_last_words(struct spout__pg_conn *conn);
 /** The text for people, with its SQLSTATE. */
 void spout__pg_failure_text(
     const struct spout__pg_failure *failure, char *ret_text, size_t size);
@@ -318,6 +320,12 @@ size_t spout__pg_encoded_size(
  */
 int spout__pg_encode(const char *sql, const struct spout_pg_param *params, size_t n,
     bool copy, void *memory, struct spout__pg_statement *ret_statement);
+
+/* Digits of the longest number: a double with 17 of them, sign, point and exponent. */
+#define SPOUT__PG_NUMBER_BYTES 32u
+/** One value as text; NULL for SQL NULL. Numbers go into `memory`. */
+const char *spout__pg_encode_one(
+    const struct spout_pg_param *value, char memory[SPOUT__PG_NUMBER_BYTES]);
 
 /* --- rows.c ----------------------------------------------------------------------- */
 

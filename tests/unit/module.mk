@@ -180,6 +180,11 @@ tests_unit_test_pg_listen_SOURCES = tests/unit/test_pg_listen.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
 tests_unit_test_pg_listen_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_pg_listen_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
+check_PROGRAMS += tests/unit/test_pg_stream
+tests_unit_test_pg_stream_SOURCES = tests/unit/test_pg_stream.c \
+	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
+tests_unit_test_pg_stream_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_pg_stream_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
 check_PROGRAMS += tests/unit/test_pg_driver
 tests_unit_test_pg_driver_SOURCES = tests/unit/test_pg_driver.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
@@ -408,6 +413,15 @@ tests_unit_test_torture_SOURCES = tests/unit/test_torture.c \
 tests_unit_test_torture_LDFLAGS = $(TORTURE_WRAP)
 tests_unit_test_torture_LDADD = $(UNIT_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS)
 
+check_PROGRAMS += tests/unit/test_pg_stream_torture
+tests_unit_test_pg_stream_torture_SOURCES = tests/unit/test_pg_stream_torture.c \
+	tests/unit/pg_help.c tests/unit/pg_help.h \
+	tests/unit/torture.c tests/unit/torture.h $(UNIT_SOURCES)
+tests_unit_test_pg_stream_torture_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_pg_stream_torture_LDFLAGS = $(TORTURE_WRAP)
+tests_unit_test_pg_stream_torture_LDADD = $(UNIT_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS) \
+	$(PQ_LIBS)
 check_PROGRAMS += tests/unit/test_pg_torture
 tests_unit_test_pg_torture_SOURCES = tests/unit/test_pg_torture.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h \

@@ -121,6 +121,13 @@ observe(const char *sql)
 	return n;
 }
 
+void
+observe_no_more(void)
+{
+	PQfinish(observer);
+	observer = NULL;
+}
+
 int
 sessions(const char *state)
 {
@@ -216,8 +223,7 @@ with_pool(const struct setup *setup, spout_fn fn)
 		fprintf(stderr, "the test left: %s\n", ending.reason);
 	CU_ASSERT_EQUAL(spout__stats->gauges[SPOUT__G_PG_CONNECTIONS_OPEN], 0);
 	CU_ASSERT_EQUAL(spout__stats->gauges[SPOUT__G_PG_CONNECTIONS_BUSY], 0);
-	PQfinish(observer);
-	observer = NULL;
+	observe_no_more();
 }
 
 /* --- looking at the pool ---------------------------------------------------------- */

@@ -69,6 +69,8 @@ void check_whole(unsigned threads);
 
 /** Ask the server by a connection of the test's own. Blocks. */
 int observe(const char *sql);
+/** Close that connection; with_pool() does it at its end. */
+void observe_no_more(void);
 /** Sessions of the pool in this state, e.g. "active", or all of them for "%". */
 int sessions(const char *state);
 

@@ -36,7 +36,7 @@
  * refused the statement: spout_pg_sqlstate() says why), -EMSGSIZE (a query's result is
  * larger than 64 MiB), -EINVAL (misuse), -ENOMEM.
  *
- * Notifications: spout/pg_listen.h.
+ * Results of any size, and COPY: spout/pg_stream.h. Notifications: spout/pg_listen.h.
  *
  * All functions belong inside a coroutine, but spout_pg_exec(), which belongs inside a
  * job on a connection, and those that look at rows, which are at home in both.

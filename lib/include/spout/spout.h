@@ -24,6 +24,7 @@
 #include <spout/pg_lock.h>
 #include <spout/pg_transaction.h>
 #include <spout/process.h>
+#include <spout/pg_stream.h>
 #include <spout/security.h>
 #include <spout/session.h>
 #include <spout/sse.h>
