@@ -59,6 +59,9 @@ void events_get(struct spout_request *req);
 /* websocket.c */
 extern const struct spout_websocket_handler websocket_echo;
 
+/* export.c: rows by the million. */
+void export_get(struct spout_request *req);
+
 /* worlds.c: the TechEmpower tests on the table world. */
 void db_get(struct spout_request *req);
 void queries_get(struct spout_request *req);

@@ -7,6 +7,7 @@ src_spout_demo_SOURCES = \
 	%D%/demo.h \
 	%D%/embed.h \
 	%D%/events.c \
+	%D%/export.c \
 	%D%/faults.c \
 	%D%/features.c \
 	%D%/features/arguments.c \

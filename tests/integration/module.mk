@@ -32,6 +32,7 @@ EXTRA_DIST += \
 	%D%/test_deploy.py \
 	%D%/test_example_sites.py \
 	%D%/test_examples.py \
+	%D%/test_export.py \
 	%D%/test_faults.py \
 	%D%/test_features.py \
 	%D%/test_login.py \
