@@ -180,6 +180,11 @@ tests_unit_test_pg_listen_SOURCES = tests/unit/test_pg_listen.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
 tests_unit_test_pg_listen_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_pg_listen_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
+check_PROGRAMS += tests/unit/test_pg_sweep
+tests_unit_test_pg_sweep_SOURCES = tests/unit/test_pg_sweep.c \
+	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
+tests_unit_test_pg_sweep_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_pg_sweep_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
 check_PROGRAMS += tests/unit/test_pg_stream
 tests_unit_test_pg_stream_SOURCES = tests/unit/test_pg_stream.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
