@@ -123,6 +123,7 @@ enum spout__loop_slot {
 	SPOUT__SLOT_HTTP,
 	SPOUT__SLOT_WEB,
 	SPOUT__SLOT_WEBSOCKET,
+	SPOUT__SLOT_WS_CLIENTS,
 	SPOUT__N_SLOTS,
 };
 void *spout__loop_slot(struct spout_loop *loop, enum spout__loop_slot slot);

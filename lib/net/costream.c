@@ -153,6 +153,26 @@ spout_stream_close(struct spout_stream *stream)
 	stream_end(stream);
 }
 
+int
+spout__costream_give(struct spout_stream *stream, struct spout__stream *to,
+    const struct spout__stream_ops *to_ops, size_t max_unsent,
+    struct spout__buffer *ahead)
+{
+	size_t n = stream->in.len - stream->taken;
+	int r = stream->error;
+
+	if (r == 0 && n > 0)
+		r = spout__buffer_append(
+		    ahead, spout__buffer_at(&stream->in) + stream->taken, n);
+	if (r == 0 && stream->more.len > 0)
+		r = spout__buffer_append(
+		    ahead, spout__buffer_at(&stream->more), stream->more.len);
+	if (r == 0)
+		spout__stream_move(to, &stream->base, to_ops, max_unsent);
+	spout_stream_close(stream);
+	return r;
+}
+
 static int
 start(struct spout_stream *stream, struct spout_loop *loop, int fd,
     enum spout__stream_kind kind)

@@ -49,6 +49,13 @@ enum spout__stream_kind {
  */
 int spout__costream_new(struct spout_scope *scope, int fd, enum spout__stream_kind kind,
     const struct spout_stream_options *options, struct spout_stream **ret_stream);
+/**
+ * Hand the transport over (spout__stream_move), and what was read of it and not used yet,
+ * to an empty buffer. The stream is closed then. Returns 0 or -errno: nothing has
+ * changed, but that it is closed.
+ */
+int spout__costream_give(struct spout_stream *stream, struct spout__stream *to,
+    const struct spout__stream_ops *ops, size_t max_unsent, struct spout__buffer *ahead);
 /** Begin TLS, not waiting for it; 0, or -errno with spout_error(). */
 int spout__costream_start_tls(
     struct spout_stream *stream, struct spout_tls *tls, const char *host);

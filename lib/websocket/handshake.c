@@ -50,9 +50,9 @@ list_has(struct spout_slice list, const char *name, bool any_case)
 }
 
 /* The same for all the fields of that name. */
-static bool
-fields_have(const struct spout__http_head *head, const char *field, const char *name,
-    bool any_case)
+bool
+spout__ws_fields_have(const struct spout__http_head *head, const char *field,
+    const char *name, bool any_case)
 {
 	unsigned i;
 
@@ -63,8 +63,8 @@ fields_have(const struct spout__http_head *head, const char *field, const char *
 	return false;
 }
 
-static unsigned
-count_fields(const struct spout__http_head *head, const char *name)
+unsigned
+spout__ws_count_fields(const struct spout__http_head *head, const char *name)
 {
 	unsigned i, n = 0;
 
@@ -76,8 +76,8 @@ count_fields(const struct spout__http_head *head, const char *name)
 /* --- the handshake ---------------------------------------------------------------- */
 
 /* RFC 6455 4.2.2: base64 of SHA-1 of the key and that text. */
-static bool
-accept_key(struct spout_slice key, char ret[SPOUT__WS_ACCEPT_SIZE])
+bool
+spout__ws_accept_key(struct spout_slice key, char ret[SPOUT__WS_ACCEPT_SIZE])
 {
 	unsigned char digest[EVP_MAX_MD_SIZE], raw[SPOUT_BASE64_ROOM(KEY_LEN)];
 	char text[KEY_LEN + sizeof(guid)];
@@ -106,23 +106,24 @@ spout__ws_handshake(const struct spout__http_head *head,
     const char *const *subprotocols, const struct spout_websocket_compress *compress,
     struct spout__ws_handshake *ret, const char **ret_why)
 {
-	if (!head->upgrade || !fields_have(head, "Upgrade", "websocket", true))
+	if (!head->upgrade || !spout__ws_fields_have(head, "Upgrade", "websocket", true))
 		return refuse(426, "this is a WebSocket: upgrade to it", ret_why);
 	if (head->method != SPOUT__HTTP_GET || head->minor == 0 ||
 	    (head->framing != SPOUT__HTTP_NO_BODY && head->content_length != 0) ||
 	    head->framing == SPOUT__HTTP_CHUNKED)
 		return refuse(
 		    400, "a WebSocket begins with GET, HTTP/1.1 and no body", ret_why);
-	if (count_fields(head, "Sec-WebSocket-Version") != 1 ||
+	if (spout__ws_count_fields(head, "Sec-WebSocket-Version") != 1 ||
 	    !spout_slice_equal(spout__http_head_get(head, "Sec-WebSocket-Version"), "13"))
 		return refuse(426, "version 13 of WebSocket only", ret_why);
-	if (count_fields(head, "Sec-WebSocket-Key") != 1 ||
-	    !accept_key(spout__http_head_get(head, "Sec-WebSocket-Key"), ret->accept))
+	if (spout__ws_count_fields(head, "Sec-WebSocket-Key") != 1 ||
+	    !spout__ws_accept_key(
+		spout__http_head_get(head, "Sec-WebSocket-Key"), ret->accept))
 		return refuse(400, "Sec-WebSocket-Key is not one of 16 bytes", ret_why);
 	if (spout__ws_accept_offer(head, compress, &ret->deflate, ret->extension) < 0)
 		return refuse(400, "Sec-WebSocket-Extensions is malformed", ret_why);
 	while (subprotocols != NULL && *subprotocols != NULL &&
-	    !fields_have(head, "Sec-WebSocket-Protocol", *subprotocols, false))
+	    !spout__ws_fields_have(head, "Sec-WebSocket-Protocol", *subprotocols, false))
 		subprotocols++;
 	ret->subprotocol = subprotocols != NULL ? *subprotocols : NULL;
 	return 0;

@@ -25,6 +25,12 @@ struct spout__ws_handshake {
 int spout__ws_handshake(const struct spout__http_head *head,
     const char *const *subprotocols, const struct spout_websocket_compress *compress,
     struct spout__ws_handshake *ret, const char **ret_why);
+/** Is `name` in the list of one of those fields? */
+bool spout__ws_fields_have(const struct spout__http_head *head, const char *field,
+    const char *name, bool any_case);
+unsigned spout__ws_count_fields(const struct spout__http_head *head, const char *name);
+/** What answers that Sec-WebSocket-Key; false: it is not one of 16 bytes. */
+bool spout__ws_accept_key(struct spout_slice key, char ret[SPOUT__WS_ACCEPT_SIZE]);
 /** Is that origin the host that the request asks for, or one of `origins` (or NULL)? */
 bool spout__ws_origin_allowed(const struct spout__http_head *head,
     struct spout_slice origin, const char *const *origins);

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 lib_libspout_all_la_SOURCES += \
+	%D%/answer.c %D%/answer.h \
 	%D%/callback.c \
+	%D%/client.c %D%/client.h \
+	%D%/connect.c \
 	%D%/deflate.c %D%/deflate.h \
 	%D%/extension.c %D%/extension.h \
 	%D%/frame.c %D%/frame.h \

@@ -15,7 +15,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/text.h"
+#include <spout/crypto.h>
+
 #include "websocket/message.h"
 #include "websocket/socket.h"
 
@@ -110,21 +111,19 @@ begin_waiting(struct spout_websocket *ws)
 		ws->moved_ms = spout_loop_now_ms(spout__ws_loop(ws));
 }
 
-/* Before the connection is ours the queue fills behind the 101. */
-static int
-copy_to_stream(struct spout_websocket *ws, const char *head, size_t head_len,
-    const void *data, size_t len)
+/* Room at the end of the stream's queue. Before the connection is ours that fills behind
+ * the 101. */
+static char *
+reserve(struct spout_websocket *ws, size_t n)
 {
-	size_t n = head_len + len;
-	char *to = ws->taken ? spout__stream_reserve(&ws->stream, n) :
-	                       spout__buffer_reserve(&ws->stream.out, n);
+	return ws->taken ? spout__stream_reserve(&ws->stream, n) :
+	                   spout__buffer_reserve(&ws->stream.out, n);
+}
 
-	if (to == NULL)
-		return -errno;
+static int
+commit(struct spout_websocket *ws, size_t n)
+{
 	begin_waiting(ws);
-	memcpy(to, head, head_len);
-	if (len > 0)
-		memcpy(to + head_len, data, len);
 	if (ws->taken)
 		spout__stream_commit(&ws->stream, n);
 	else
@@ -133,14 +132,52 @@ copy_to_stream(struct spout_websocket *ws, const char *head, size_t head_len,
 	return 0;
 }
 
+/* A mask that nobody can foresee (RFC 6455 10.3). */
+static void
+new_mask(unsigned char mask[4])
+{
+	static __thread unsigned char pool[1024];
+	static __thread unsigned left;
+
+	if (left == 0) {
+		spout_random(pool, sizeof(pool));
+		left = sizeof(pool);
+	}
+	left -= 4;
+	memcpy(mask, pool + left, 4);
+}
+
 int
 spout__ws_put_copy(
     struct spout_websocket *ws, unsigned opcode, const void *data, size_t len)
 {
-	char head[SPOUT__WS_HEAD_MAX];
+	char *to = reserve(ws, SPOUT__WS_HEAD_MAX + len);
+	unsigned char mask[4];
+	size_t n;
 
-	return copy_to_stream(
-	    ws, head, spout__ws_put_head(head, opcode, len, NULL), data, len);
+	if (to == NULL)
+		return -errno;
+	if (ws->client != NULL) {
+		new_mask(mask);
+		n = spout__ws_put_head(to, opcode, len, mask);
+		spout__ws_unmask(to + n, data, len, mask);
+	} else {
+		n = spout__ws_put_head(to, opcode, len, NULL);
+		if (len > 0)
+			memcpy(to + n, data, len);
+	}
+	return commit(ws, n + len);
+}
+
+static int
+put_bytes(struct spout_websocket *ws, struct spout_slice bytes)
+{
+	char *to = reserve(ws, bytes.len);
+
+	if (to == NULL)
+		return -errno;
+	memcpy(to, bytes.data, bytes.len);
+	return commit(ws, bytes.len);
 }
 
 int
@@ -150,8 +187,11 @@ spout__ws_put_message(struct spout_websocket *ws, struct spout__ws_message *mess
 	struct spout__ws_output *output;
 	struct entry *entry;
 
+	if (ws->client != NULL) /* masked, each for itself */
+		return spout__ws_put_copy(ws, message->data[0] & 0x7f,
+		    frame.data + message->head_len, message->len);
 	if (!ws->taken)
-		return copy_to_stream(ws, frame.data, frame.len, NULL, 0);
+		return put_bytes(ws, frame);
 	output = spout__ws_output(ws);
 	entry = output != NULL ? malloc(sizeof(*entry)) : NULL;
 	if (entry == NULL)

@@ -66,10 +66,11 @@ static void
 deliver(
     struct spout_websocket *ws, enum spout__ws_opcode opcode, struct spout__buffer *data)
 {
-	if (ws->co != NULL)
+	if (ws->co != NULL || ws->client != NULL)
 		keep(ws, opcode, data);
 	else
 		spout__ws_run(ws, opcode, data);
+	spout__ws_wake_reader(ws);
 }
 
 static void
@@ -115,7 +116,8 @@ take_message(struct spout_websocket *ws, const struct spout__ws_item *item)
 
 	if (item->packed && ws->state == SPOUT__WS_OPEN)
 		r = unpack(ws, item->opcode == SPOUT__WS_TEXT, message);
-	if (r == 0 && ws->state == SPOUT__WS_OPEN && ws->handler->message != NULL) {
+	if (r == 0 && ws->state == SPOUT__WS_OPEN &&
+	    (ws->handler->message != NULL || ws->client != NULL)) {
 		deliver(ws, item->opcode, message);
 		return;
 	}
@@ -245,7 +247,8 @@ spout__ws_receive(struct spout_websocket *ws, const char *data, size_t len)
 		return;
 	set_reading(ws,
 	    ws->state == SPOUT__WS_ENDING ||
-		(input->pending_opcode == 0 && input->ahead.len < SPOUT__LOOP_SCRATCH));
+		((input->pending_opcode == 0 || ws->client != NULL) &&
+		    input->ahead.len < SPOUT__LOOP_SCRATCH));
 	if (input->pending_opcode == 0 && input->ahead.len == 0 &&
 	    input->message.len == 0 && input->message.data == NULL)
 		spout__ws_input_free(ws);
@@ -266,7 +269,7 @@ spout__ws_run_pending(struct spout_websocket *ws)
 	struct spout__ws_input *input = ws->input;
 	enum spout__ws_opcode opcode;
 
-	if (input == NULL || input->pending_opcode == 0)
+	if (input == NULL || input->pending_opcode == 0 || ws->client != NULL)
 		return;
 	opcode = (enum spout__ws_opcode)input->pending_opcode;
 	input->pending_opcode = 0;

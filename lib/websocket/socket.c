@@ -35,6 +35,7 @@ ws_free(struct spout__ready *ready)
 	spout__ws_input_free(ws);
 	spout__ws_output_free(ws);
 	spout__ws_context_free(ws->context);
+	spout__ws_client_free(ws->client);
 	spout__buffer_release(&ws->stream.out);
 	free(ws->close_reason);
 	free(ws);
@@ -96,7 +97,7 @@ on_ready(struct spout__ready *ready)
 		spout__ws_receive(ws, "", 0);
 	if (ws->state >= SPOUT__WS_ENDING && ws->co == NULL)
 		run_close(ws);
-	if (ws->state == SPOUT__WS_CLOSED && ws->co == NULL)
+	if (ws->state == SPOUT__WS_CLOSED && ws->co == NULL && !spout__ws_is_held(ws))
 		finish(ws);
 }
 
@@ -133,6 +134,7 @@ end_soon(struct spout_websocket *ws, enum spout__ws_state state)
 	ws->end_by_ms = spout__loop_after_ms(spout__ws_loop(ws),
 	    spout__ws_or(ws->handler->close_timeout_ms, CLOSE_TIMEOUT_MS));
 	spout__ws_drop_pending(ws);
+	spout__ws_wake_reader(ws);
 	spout__ws_watch(ws);
 	spout__loop_ready(spout__ws_loop(ws), &ws->ready);
 }
@@ -170,12 +172,23 @@ spout__ws_lost(struct spout_websocket *ws)
 	spout__ws_set_close(ws, SPOUT__WS_ABNORMAL, "", 0);
 	spout__ws_wake_writers(ws, -EPIPE);
 	spout__ws_drop_output(ws);
-	spout__ws_drop_pending(ws);
+	if (ws->client == NULL)
+		spout__ws_drop_pending(ws);
+	spout__ws_wake_reader(ws);
 	spout__timer_stop(&ws->timer);
 	spout__stream_close(&ws->stream);
 	if (ws->co != NULL && !orderly)
 		spout__coroutine_cancel(ws->co, -ECANCELED, "the client is gone");
 	spout__loop_ready(spout__ws_loop(ws), &ws->ready);
+}
+
+void
+spout__ws_abandon(struct spout_websocket *ws)
+{
+	spout__ws_lost(ws);
+	spout__list_remove(&ws->ready.link);
+	if (ws->scope == NULL && ws->co == NULL)
+		ws_free(&ws->ready);
 }
 
 int
@@ -213,7 +226,8 @@ on_data(struct spout__stream *stream, const char *data, size_t len)
 static void
 on_eof(struct spout__stream *stream)
 {
-	spout__ws_lost(ws_of(stream));
+	if (!spout__ws_eof_can_wait(ws_of(stream)))
+		spout__ws_lost(ws_of(stream));
 }
 
 /* With reading off: a message waits, and more of them may be unread. */
@@ -239,7 +253,7 @@ on_sent(struct spout__stream *stream)
 	spout__ws_sent(ws);
 }
 
-static const struct spout__stream_ops stream_ops = { on_data, on_eof, on_closing,
+const struct spout__stream_ops spout__ws_stream_ops = { on_data, on_eof, on_closing,
 	on_error, on_sent };
 
 static struct spout_websocket *
@@ -266,7 +280,7 @@ guest_take(struct spout__http_guest *guest, struct spout__stream *from,
 
 	ws->taken = true;
 	ws->moved_ms = spout_loop_now_ms(spout__ws_loop(ws));
-	spout__stream_move(&ws->stream, from, &stream_ops, early.max);
+	spout__stream_move(&ws->stream, from, &spout__ws_stream_ops, early.max);
 	if (send_early(ws, &early) < 0)
 		spout__ws_lost(ws);
 	spout__buffer_release(&early);
@@ -348,17 +362,15 @@ shake_hands(struct spout_request *req, const struct spout_websocket_handler *han
 	return true;
 }
 
-static struct spout_websocket *
-ws_new(struct spout_request *req, const struct spout_websocket_handler *handler)
+struct spout_websocket *
+spout__ws_new(struct spout_loop *loop, const struct spout_websocket_handler *handler)
 {
 	struct spout_websocket *ws = calloc(1, sizeof(*ws));
 
 	if (ws == NULL)
-		spout__co_leave(-ENOMEM, 0, "out of memory");
+		return NULL;
 	ws->handler = handler;
-	ws->request = req;
-	ws->opening = true;
-	ws->stream.loop = req->web->loop;
+	ws->stream.loop = loop;
 	ws->stream.fd = -1;
 	spout__buffer_init(
 	    &ws->stream.out, spout__ws_max_unsent(ws) + SPOUT__WS_CONTROL_ROOM);
@@ -368,6 +380,13 @@ ws_new(struct spout_request *req, const struct spout_websocket_handler *handler)
 	spout__ws_reader_init(&ws->reader,
 	    spout__ws_or(handler->max_message_bytes, MAX_MESSAGE_BYTES));
 	return ws;
+}
+
+void
+spout__ws_agree(struct spout_websocket *ws, const struct spout__ws_deflate *deflate)
+{
+	ws->deflate = *deflate;
+	ws->reader.may_pack = deflate->own_bits != 0;
 }
 
 /* The request of open() is over, however it ended; the last of its clean-ups. */
@@ -408,11 +427,14 @@ spout_websocket_serve(struct spout_request *req)
 
 	if (!shake_hands(req, handler, &handshake))
 		return;
-	ws = ws_new(req, handler);
+	ws = spout__ws_new(req->web->loop, handler);
+	if (ws == NULL)
+		spout__co_leave(-ENOMEM, 0, "out of memory");
+	ws->request = req;
+	ws->opening = true;
 	spout_defer(on_request_gone, ws);
 	ws->subprotocol = handshake.subprotocol;
-	ws->deflate = handshake.deflate;
-	ws->reader.may_pack = handshake.deflate.own_bits != 0;
+	spout__ws_agree(ws, &handshake.deflate);
 	if (handler->open != NULL)
 		handler->open(ws);
 	ws->opened = true;

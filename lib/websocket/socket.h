@@ -62,6 +62,7 @@ struct spout_websocket {
 	struct spout__ws_input *input; /* NULL when idle */
 	struct spout__ws_output *output; /* NULL when idle */
 	struct spout__ws_scope *scope; /* NULL until asked for */
+	struct spout__ws_client *client; /* NULL: a server's */
 	struct spout__ws_context *context; /* of compression; NULL: none of its own */
 	void *data;
 	const char *subprotocol;
@@ -110,6 +111,14 @@ spout__ws_min_packed(const struct spout_websocket *ws)
 
 /* --- socket.c: its life ----------------------------------------------------------- */
 
+/** A socket without a connection; NULL when out of memory. */
+struct spout_websocket *spout__ws_new(
+    struct spout_loop *loop, const struct spout_websocket_handler *handler);
+/** Compression was negotiated, or was not. */
+void spout__ws_agree(
+    struct spout_websocket *ws, const struct spout__ws_deflate *deflate);
+extern const struct spout__stream_ops spout__ws_stream_ops;
+
 /** The connection is gone: close what is left of it. */
 void spout__ws_lost(struct spout_websocket *ws);
 /** In ENDING: FIN, as soon as everything has been sent. */
@@ -118,6 +127,8 @@ void spout__ws_finish_output(struct spout_websocket *ws);
 void spout__ws_end(struct spout_websocket *ws);
 /** Fail the connection (RFC 6455 7.1.7): say why, and end. */
 void spout__ws_fail(struct spout_websocket *ws, int code, const char *reason);
+/** The loop ends, nothing of it runs any more: close and free. */
+void spout__ws_abandon(struct spout_websocket *ws);
 /** Remember how it ended, if it is not known yet. */
 void spout__ws_set_close(
     struct spout_websocket *ws, int code, const char *reason, size_t len);
@@ -192,6 +203,16 @@ int spout__ws_put_control(struct spout_websocket *ws, enum spout__ws_opcode opco
 void spout__ws_put_close(struct spout_websocket *ws, int code, const char *reason);
 /** Wake who waits to send: 0, or what its sending returns. */
 void spout__ws_wake_writers(struct spout_websocket *ws, int error);
+
+/* --- client.c --------------------------------------------------------------------- */
+
+/** Does a coroutine hold it that may still read? */
+bool spout__ws_is_held(const struct spout_websocket *ws);
+/** There may be something to read, or nothing any more. No-op for a server's. */
+void spout__ws_wake_reader(struct spout_websocket *ws);
+/** What came before the end of input has not been read: it is noted for later. */
+bool spout__ws_eof_can_wait(struct spout_websocket *ws);
+void spout__ws_client_free(struct spout__ws_client *client);
 
 /* --- timer.c ---------------------------------------------------------------------- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * WebSockets (RFC 6455), the server's side. A row of the table of routes names a handler,
+ * WebSockets (RFC 6455, RFC 7692), the server's side, and at the end of this file the
+ * client's. A row of the table of routes names a handler,
  * whose callbacks may wait like any other:
  *
  *     static void
@@ -30,6 +31,7 @@
 #ifndef SPOUT_WEBSOCKET_H
 #define SPOUT_WEBSOCKET_H
 
+#include <spout/client.h>
 #include <spout/web.h>
 
 #ifdef __cplusplus
@@ -186,6 +188,87 @@ SPOUT_API bool spout_websocket_is_open(const struct spout_websocket *ws);
 /** Bytes that wait for the client; how many messages were dropped since it is slow. */
 SPOUT_API size_t spout_websocket_unsent_bytes(const struct spout_websocket *ws);
 SPOUT_API unsigned spout_websocket_dropped(const struct spout_websocket *ws);
+
+/* --- the client ------------------------------------------------------------------- */
+
+/*
+ * A client connects, sends as above, and reads what comes:
+ *
+ *     struct spout_websocket *ws = spout_websocket_connect("wss://a.example/feed");
+ *     struct spout_websocket_message message;
+ *
+ *     spout_websocket_send_text(ws, "hello", 5);
+ *     while (spout_websocket_read(ws, &message))
+ *         show(message.data, message.len);
+ *
+ * The socket belongs to the scope in which it was made: when that ends it is closed, with
+ * 1000, and goes on in the background until the server has closed, too. Pings are
+ * answered meanwhile. One message is read ahead, and 64 KiB of what follows it. Inside a
+ * coroutine. (Tornado: websocket_connect, WebSocketClientConnection)
+ */
+
+/** How a server has refused: what it answered, in the scope of the caller. */
+struct spout_websocket_refusal {
+	int status;
+	const struct spout_field *headers; /* ended by a name of NULL */
+	struct spout_slice body;           /* at most 64 KiB */
+};
+
+/** Whatever is 0 or NULL has the value in []. Borrowed for the call. */
+struct spout_websocket_options {
+	size_t size; /* sizeof this struct, set by the macro */
+	const struct spout_field *headers; /* SPOUT_FIELDS(…): Origin, Cookie … [none] */
+	const char *const *subprotocols;   /* to choose from, ended by NULL [none] */
+	struct spout_websocket_compress compress; /* is offered [not] */
+	struct spout_tls *tls;             /* of wss:// [spout_tls_default()] */
+	struct spout_websocket_refusal *refusal; /* is filled in after -EREMOTEIO */
+	uint64_t connect_timeout_ms; /* until the handshake is over [10 s] */
+	size_t max_message_bytes;    /* more closes with 1009 [1 MiB] */
+	size_t max_unsent_bytes;     /* then sending waits [1 MiB] */
+	uint64_t ping_interval_ms;   /* of silence, then a ping [30 s]; SPOUT_FOREVER */
+	uint64_t ping_timeout_ms;    /* for anything to come after it [20 s] */
+	uint64_t write_timeout_ms;   /* between writes that make progress [30 s] */
+	uint64_t close_timeout_ms;   /* for the server's part of closing [5 s] */
+};
+
+/**
+ * Connect to ws:// or wss://. Leaves, or returns -EINVAL (the URL, a header), -EREMOTEIO
+ * (the server refused: see .refusal), -EPROTO (its answer is no handshake, or agrees to
+ * what was not offered), -ETIMEDOUT, -ENOMEM, or what spout_tcp_connect() gives.
+ * Redirects are not followed.
+ */
+#define spout_websocket_connect(url, ...) \
+	spout_websocket_connect_with((url), &(struct spout_websocket_options){ \
+	    .size = sizeof(struct spout_websocket_options), __VA_ARGS__ })
+#define spout_try_websocket_connect(url, ret_ws, ...) \
+	spout_try_websocket_connect_with((url), &(struct spout_websocket_options){ \
+	    .size = sizeof(struct spout_websocket_options), __VA_ARGS__ }, (ret_ws))
+SPOUT_API struct spout_websocket *spout_websocket_connect_with(
+    const char *url, const struct spout_websocket_options *options);
+SPOUT_API SPOUT_MUST_CHECK int spout_try_websocket_connect_with(const char *url,
+    const struct spout_websocket_options *options, struct spout_websocket **ret_ws);
+
+/** `data` ends with a NUL that `len` does not count, and lives until the next read. */
+struct spout_websocket_message {
+	const char *data;
+	size_t len;
+	bool binary;
+};
+
+/**
+ * The next message, which is waited for; false when there is none any more: the socket is
+ * closed, or this side closes it. One coroutine reads at a time. The other form waits at
+ * most `ms`, and returns 1, 0 when it is closed, -ETIMEDOUT, -ENOMEM. (Tornado:
+ * read_message)
+ */
+SPOUT_API bool spout_websocket_read(
+    struct spout_websocket *ws, struct spout_websocket_message *ret_message);
+SPOUT_API SPOUT_MUST_CHECK int spout_try_websocket_read(struct spout_websocket *ws,
+    uint64_t ms, struct spout_websocket_message *ret_message);
+/** After that: the code it was closed with, as `close` of a handler gets it, and the
+ * reason, perhaps "". 0 as long as it is open. */
+SPOUT_API int spout_websocket_close_code(const struct spout_websocket *ws);
+SPOUT_API const char *spout_websocket_close_reason(const struct spout_websocket *ws);
 
 #ifdef __cplusplus
 }
