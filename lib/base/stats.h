@@ -76,6 +76,37 @@
 	    "Messages of topics dropped for a slow subscriber or worker.") \
 	X(TOPIC_LATE, "spout_topic_late_total", \
 	    "Waits for the history of a topic that ran out of time.") \
+	X(WEBSOCKETS, "spout_websockets_total", "WebSockets opened by clients.") \
+	X(WS_MESSAGES_IN, "spout_websocket_messages_received_total", \
+	    "Messages that WebSocket clients sent.") \
+	X(WS_MESSAGES_OUT, "spout_websocket_messages_sent_total", \
+	    "Messages sent to WebSocket clients.") \
+	X(WS_BYTES_IN, "spout_websocket_bytes_received_total", \
+	    "Bytes of those messages, decompressed.") \
+	X(WS_BYTES_OUT, "spout_websocket_bytes_sent_total", \
+	    "Bytes of those messages, before compression.") \
+	X(WS_CLOSED_1000, "spout_websockets_closed_1000_total", \
+	    "WebSockets closed with code 1000: normal.") \
+	X(WS_CLOSED_1001, "spout_websockets_closed_1001_total", \
+	    "WebSockets closed with code 1001: going away.") \
+	X(WS_CLOSED_1002, "spout_websockets_closed_1002_total", \
+	    "WebSockets closed with code 1002: protocol error.") \
+	X(WS_CLOSED_1005, "spout_websockets_closed_1005_total", \
+	    "WebSockets closed without a code.") \
+	X(WS_CLOSED_1006, "spout_websockets_closed_1006_total", \
+	    "WebSockets whose connection was lost.") \
+	X(WS_CLOSED_1007, "spout_websockets_closed_1007_total", \
+	    "WebSockets closed with code 1007: not UTF-8, or not compressed.") \
+	X(WS_CLOSED_1008, "spout_websockets_closed_1008_total", \
+	    "WebSockets closed with code 1008: too slow, or too many messages.") \
+	X(WS_CLOSED_1009, "spout_websockets_closed_1009_total", \
+	    "WebSockets closed with code 1009: too big a message.") \
+	X(WS_CLOSED_1011, "spout_websockets_closed_1011_total", \
+	    "WebSockets closed with code 1011: a callback failed.") \
+	X(WS_CLOSED_1012, "spout_websockets_closed_1012_total", \
+	    "WebSockets closed with code 1012: the server was replaced.") \
+	X(WS_CLOSED_OTHER, "spout_websockets_closed_other_total", \
+	    "WebSockets closed with another code.") \
 	X(LOG_DROPPED, "spout_log_lines_dropped_total", \
 	    "Log lines dropped because the ring was full (any thread).")
 
@@ -83,6 +114,7 @@
 	X(HEARTBEAT_MS, "spout_heartbeat_seconds", \
 	    "Monotonic time of the loop's last heartbeat.") \
 	X(CONNECTIONS_OPEN, "spout_connections_open", "Open client connections.") \
+	X(WEBSOCKETS_OPEN, "spout_websockets_open", "Open WebSockets.") \
 	X(REQUESTS_RUNNING, "spout_requests_running", "Requests in flight.") \
 	X(COROUTINES_ALIVE, "spout_coroutines_alive", "Coroutines that have not ended.") \
 	X(JOBS_QUEUED, "spout_jobs_queued", "Jobs waiting for a thread (all pools).") \

@@ -142,6 +142,7 @@ struct spout__http_server {
 	unsigned n_exchanges; /* outlive connections: a cancelled handler ends a turn
 			       * later */
 	bool draining, freeing;
+	uint64_t guest_window_ms; /* guests leave within so long; 0: at once */
 	unsigned drain_ticks; /* over so many the idle ones are closed; 0: at once */
 	struct spout__timer drain_timer;
 	spout_callback_fn drained;

@@ -68,7 +68,7 @@ on_give(struct spout__ready *ready)
 	guest->ops->take(guest, &conn->stream, ahead);
 	spout__conn_close(conn);
 	if (server->draining && guest->server != NULL)
-		guest->ops->drain(guest);
+		guest->ops->drain(guest, server->guest_window_ms);
 }
 
 void

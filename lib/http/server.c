@@ -308,11 +308,21 @@ spout__server_idle_in_drain(struct spout__http_server *server)
 		    spout__loop_after_ms(server->loop, server->options.drain_idle_ms));
 }
 
+static void
+drain_guests(struct spout__http_server *server)
+{
+	struct spout__list *node, *next;
+
+	spout__list_for_each_safe(node, next, &server->guests)
+		guest_of_link(node)->ops->drain(
+		    guest_of_link(node), server->guest_window_ms);
+}
+
 void
 spout__http_server_drain(
     struct spout__http_server *server, spout_callback_fn done, void *arg)
 {
-	struct spout__list *node, *next;
+	struct spout__list *node;
 
 	if (server->draining)
 		return;
@@ -325,8 +335,7 @@ spout__http_server_drain(
 	server->drained_arg = arg;
 	drain_conns(&server->idle, false);
 	drain_conns(&server->busy, false);
-	spout__list_for_each_safe(node, next, &server->guests)
-		guest_of_link(node)->ops->drain(guest_of_link(node));
+	drain_guests(server);
 	spout__timer_start_at(server->loop, &server->drain_timer,
 	    spout__loop_after_ms(server->loop, server->options.drain_idle_ms));
 	if (server->n_conns == 0) {
@@ -339,11 +348,13 @@ void
 spout__http_server_set_drain_idle(struct spout__http_server *server, uint64_t ms)
 {
 	server->options.drain_idle_ms = ms;
+	server->guest_window_ms = ms;
 	server->drain_ticks = (unsigned)(ms / 10 / DRAIN_TICK_MS);
 	if (!server->draining)
 		return;
 	spout__timer_stop(&server->drain_timer);
 	spout__server_idle_in_drain(server);
+	drain_guests(server);
 }
 
 /* --- life ------------------------------------------------------------------------- */

@@ -134,7 +134,8 @@ void spout__http_server_drain(struct spout__http_server *server, spout_callback_
     void *arg);
 /**
  * Have idle connections closed `ms` from now, in place of drain_idle_ms: those that are
- * idle then over a tenth of that time, oldest first. Before or during a drain.
+ * idle then over a tenth of that time, oldest first; and guests within that time. Before
+ * or during a drain.
  */
 void spout__http_server_set_drain_idle(struct spout__http_server *server, uint64_t ms);
 /**
@@ -158,8 +159,9 @@ struct spout__http_guest_ops {
 	    struct spout_slice ahead);
 	/* Instead: it has failed before. */
 	void (*lost)(struct spout__http_guest *guest);
-	/* The server drains: come to an end. */
-	void (*drain)(struct spout__http_guest *guest);
+	/* The server drains: come to an end, now, or within some time because there is
+	 * another that serves the client when it comes again. */
+	void (*drain)(struct spout__http_guest *guest, uint64_t within_ms);
 	/* The server is freed: close now. It is off the server's books already. */
 	void (*stop)(struct spout__http_guest *guest);
 };

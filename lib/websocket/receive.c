@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "base/stats.h"
 #include "base/text.h"
 #include "websocket/deflate.h"
 #include "websocket/socket.h"
@@ -118,6 +119,10 @@ take_message(struct spout_websocket *ws, const struct spout__ws_item *item)
 		r = unpack(ws, item->opcode == SPOUT__WS_TEXT, message);
 	if (r == 0 && ws->state == SPOUT__WS_OPEN &&
 	    (ws->handler->message != NULL || ws->client != NULL)) {
+		if (ws->counted) {
+			spout__count(SPOUT__C_WS_MESSAGES_IN, 1);
+			spout__count(SPOUT__C_WS_BYTES_IN, message->len);
+		}
 		deliver(ws, item->opcode, message);
 		return;
 	}
@@ -135,12 +140,36 @@ take_close(struct spout_websocket *ws, const struct spout__ws_item *item)
 	spout__ws_end(ws);
 }
 
+/* Does this client say more than it may? Counts in time that is paid for: a message
+ * costs its part of a second, and the credit is the burst. */
+static bool
+says_too_much(struct spout_websocket *ws)
+{
+	const struct spout_websocket_handler *handler = ws->handler;
+	uint64_t now, each, burst;
+
+	if (handler->max_messages_per_second == 0)
+		return false;
+	now = spout__loop_now_us(spout__ws_loop(ws));
+	each = 1000000u / handler->max_messages_per_second;
+	burst = spout__ws_or(handler->message_burst, handler->max_messages_per_second);
+	if (ws->rate_us < now)
+		ws->rate_us = now;
+	ws->rate_us += each;
+	return ws->rate_us - now > burst * each;
+}
+
 static void
 take_item(struct spout_websocket *ws, const struct spout__ws_item *item)
 {
 	const struct spout_websocket_handler *handler = ws->handler;
 	bool open = ws->state == SPOUT__WS_OPEN;
 
+	if (open && item->opcode != SPOUT__WS_CLOSE && says_too_much(ws)) {
+		spout__buffer_release(&ws->input->message);
+		spout__ws_fail(ws, SPOUT__WS_POLICY, "too many messages");
+		return;
+	}
 	switch (item->opcode) {
 	case SPOUT__WS_CLOSE:
 		take_close(ws, item);

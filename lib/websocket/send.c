@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "async/async.h"
+#include "base/stats.h"
 #include "base/text.h"
 #include "websocket/deflate.h"
 #include "websocket/message.h"
@@ -118,6 +119,16 @@ keep_newest(struct spout_websocket *ws)
 	spout__ws_drop_oldest(ws, spout__ws_max_unsent(ws) + SPOUT__WS_HEAD_MAX);
 }
 
+/* As many bytes as the sender knows of. What open() sends counts, too. */
+static void
+count_message(const struct spout_websocket *ws, size_t len)
+{
+	if (ws->client != NULL)
+		return;
+	spout__count(SPOUT__C_WS_MESSAGES_OUT, 1);
+	spout__count(SPOUT__C_WS_BYTES_OUT, len);
+}
+
 /* Compress it, if that was agreed on and pays. Returns 0 or -ENOMEM. */
 static int
 pack(struct spout_websocket *ws, unsigned *opcode, struct spout_slice *data)
@@ -140,6 +151,7 @@ send_message(struct spout_websocket *ws, unsigned opcode, struct spout_slice dat
 
 	if (whole < 0)
 		return whole;
+	count_message(ws, data.len);
 	r = pack(ws, &opcode, &data);
 	if (r == 0)
 		r = spout__ws_put(ws, opcode, data.data, data.len, whole == 1);
@@ -157,6 +169,7 @@ post(struct spout_websocket *ws, struct spout__ws_message *message, bool may_wai
 
 	if (whole < 0)
 		return whole;
+	count_message(ws, message->len);
 	r = spout__ws_put_message(ws, spout__ws_message_for(message, ws));
 	if (whole == 1)
 		keep_newest(ws);

@@ -8,7 +8,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <spout/crypto.h>
+
 #include "async/async.h"
+#include "base/stats.h"
 #include "base/text.h"
 #include "web/request.h"
 #include "websocket/deflate.h"
@@ -62,6 +65,8 @@ on_scope_ended(struct spout_scope *scope)
 static void
 finish(struct spout_websocket *ws)
 {
+	if (ws->counted)
+		spout__gauge_add(SPOUT__G_WEBSOCKETS_OPEN, -1);
 	spout__list_remove(&ws->ready.link);
 	spout__http_guest_gone(&ws->guest);
 	if (ws->scope != NULL)
@@ -103,6 +108,35 @@ on_ready(struct spout__ready *ready)
 
 /* --- the ways it ends ------------------------------------------------------------- */
 
+/* Of those that were open. */
+static void
+count_close(const struct spout_websocket *ws)
+{
+	static const struct {
+		unsigned short code;
+		unsigned short counter;
+	} known[] = {
+		{ SPOUT__WS_NORMAL, SPOUT__C_WS_CLOSED_1000 },
+		{ SPOUT__WS_GOING_AWAY, SPOUT__C_WS_CLOSED_1001 },
+		{ SPOUT__WS_PROTOCOL_ERROR, SPOUT__C_WS_CLOSED_1002 },
+		{ SPOUT__WS_NO_STATUS, SPOUT__C_WS_CLOSED_1005 },
+		{ SPOUT__WS_ABNORMAL, SPOUT__C_WS_CLOSED_1006 },
+		{ SPOUT__WS_BAD_DATA, SPOUT__C_WS_CLOSED_1007 },
+		{ SPOUT__WS_POLICY, SPOUT__C_WS_CLOSED_1008 },
+		{ SPOUT__WS_TOO_BIG, SPOUT__C_WS_CLOSED_1009 },
+		{ SPOUT__WS_INTERNAL_ERROR, SPOUT__C_WS_CLOSED_1011 },
+		{ SPOUT__WS_RESTART, SPOUT__C_WS_CLOSED_1012 },
+	};
+	enum spout__counter counter = SPOUT__C_WS_CLOSED_OTHER;
+	unsigned i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (known[i].code == ws->close_code)
+			counter = (enum spout__counter)known[i].counter;
+	if (ws->counted)
+		spout__count(counter, 1);
+}
+
 void
 spout__ws_set_close(
     struct spout_websocket *ws, int code, const char *reason, size_t len)
@@ -110,6 +144,7 @@ spout__ws_set_close(
 	if (ws->close_code != 0)
 		return;
 	ws->close_code = (unsigned short)code;
+	count_close(ws);
 	if (len > 0)
 		ws->close_reason = malloc(len + 1);
 	if (ws->close_reason == NULL)
@@ -278,7 +313,9 @@ guest_take(struct spout__http_guest *guest, struct spout__stream *from,
 	struct spout__buffer early = ws->stream.out;
 	struct spout__ws_input *input;
 
-	ws->taken = true;
+	ws->taken = ws->counted = true;
+	spout__count(SPOUT__C_WEBSOCKETS, 1);
+	spout__gauge_add(SPOUT__G_WEBSOCKETS_OPEN, 1);
 	ws->moved_ms = spout_loop_now_ms(spout__ws_loop(ws));
 	spout__stream_move(&ws->stream, from, &spout__ws_stream_ops, early.max);
 	if (send_early(ws, &early) < 0)
@@ -300,11 +337,34 @@ guest_lost(struct spout__http_guest *guest)
 	spout__ws_lost(ws_of_guest(guest));
 }
 
+/* All clients at once would come back at once: each gets a time of its own. */
 static void
-guest_drain(struct spout__http_guest *guest)
+leave_within(struct spout_websocket *ws, uint64_t ms)
 {
-	(void)spout_websocket_close(
-	    ws_of_guest(guest), SPOUT__WS_GOING_AWAY, "the server stops");
+	struct spout_loop *loop = spout__ws_loop(ws);
+	uint64_t at;
+	uint32_t part;
+
+	spout_random(&part, sizeof(part));
+	ms = ms < UINT32_MAX ? ms : UINT32_MAX;
+	at = spout__loop_after_ms(loop, part * ms >> 32);
+	if (ws->end_by_ms == 0 || at < ws->end_by_ms)
+		ws->end_by_ms = at;
+	spout__ws_watch(ws);
+}
+
+static void
+guest_drain(struct spout__http_guest *guest, uint64_t within_ms)
+{
+	struct spout_websocket *ws = ws_of_guest(guest);
+
+	if (ws->state != SPOUT__WS_OPEN)
+		return;
+	if (within_ms > 0)
+		leave_within(ws, within_ms);
+	else
+		(void)spout_websocket_close(
+		    ws, SPOUT__WS_GOING_AWAY, "the server stops");
 }
 
 static void

@@ -69,7 +69,8 @@ struct spout_websocket {
 	char *close_reason;            /* owned, NULL: none */
 	uint64_t heard_ms, pinged_ms;  /* last byte from the client, last ping of ours */
 	uint64_t moved_ms;             /* when the client last took something */
-	uint64_t end_by_ms;            /* CLOSING, ENDING */
+	uint64_t end_by_ms; /* CLOSING, ENDING; OPEN: when to go for a reload, or 0 */
+	uint64_t rate_us;   /* up to when messages have been paid for */
 	unsigned dropped;
 	unsigned short close_code;
 	struct spout__ws_deflate deflate;
@@ -81,6 +82,7 @@ struct spout_websocket {
 	bool binary;
 	bool fin_sent;
 	bool close_ran;  /* or need not run */
+	bool counted;    /* in the figures of the worker: a server's that was open */
 };
 
 static inline struct spout_loop *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The one timer of a WebSocket: silence, pings, output that does not move, closing that
- * takes too long. It is lazy: what happens meanwhile is only noted, and a timer that came
- * too early starts itself again.
+ * takes too long, leaving for a reload. It is lazy: what happens meanwhile is only noted,
+ * and a timer that came too early starts itself again.
  */
 #include "config.h"
 
@@ -38,6 +38,13 @@ ping_at(const struct spout_websocket *ws)
 	return after(ws->heard_ms, interval);
 }
 
+/* When to make way for the next process; UINT64_MAX: never. */
+static uint64_t
+leave_at(const struct spout_websocket *ws)
+{
+	return ws->end_by_ms != 0 ? ws->end_by_ms : UINT64_MAX;
+}
+
 /* When the next thing is due. */
 static uint64_t
 due_at(const struct spout_websocket *ws)
@@ -47,7 +54,7 @@ due_at(const struct spout_websocket *ws)
 	if (ws->state == SPOUT__WS_CLOSED || !ws->taken)
 		return at;
 	if (ws->state == SPOUT__WS_OPEN)
-		at = ping_at(ws);
+		at = min_of(ping_at(ws), leave_at(ws));
 	else
 		at = ws->end_by_ms;
 	if (spout__ws_unsent(ws) > 0)
@@ -73,7 +80,10 @@ spout__ws_on_timer(struct spout__timer *timer)
 	    spout__container_of(timer, struct spout_websocket, timer);
 	uint64_t now = spout_loop_now_ms(spout__ws_loop(ws));
 
-	if (now >= due_at(ws)) {
+	if (ws->state == SPOUT__WS_OPEN && now >= leave_at(ws)) {
+		(void)spout_websocket_close(
+		    ws, SPOUT__WS_RESTART, "the server is replaced");
+	} else if (now >= due_at(ws)) {
 		/* Of all that can be due only a first ping is no failure. */
 		if (ws->state != SPOUT__WS_OPEN || now < ping_at(ws) ||
 		    ws->pinged_ms > ws->heard_ms) {

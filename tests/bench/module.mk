@@ -22,3 +22,6 @@ dist_noinst_SCRIPTS += %D%/template
 dist_noinst_SCRIPTS += %D%/http %D%/latency
 dist_noinst_SCRIPTS += %D%/http %D%/latency %D%/pg %D%/static
 EXTRA_DIST += %D%/peers.py
+noinst_PROGRAMS += tests/bench/wsload
+tests_bench_wsload_SOURCES = %D%/wsload.c
+dist_noinst_SCRIPTS += %D%/websocket

@@ -16,6 +16,10 @@ noinst_PROGRAMS += %D%/signed_values
 %C%_signed_values_SOURCES = %D%/signed_values.c
 %C%_signed_values_LDADD = lib/libspout-all.la
 
+noinst_PROGRAMS += %D%/ws_client
+%C%_ws_client_SOURCES = %D%/ws_client.c
+%C%_ws_client_LDADD = lib/libspout.la
+
 # By name: a folder would take along what was built in it.
 EXTRA_DIST += \
 	%D%/database.py \
@@ -47,4 +51,5 @@ EXTRA_DIST += \
 	%D%/test_tornado.py \
 	%D%/test_web.py \
 	%D%/test_websocket.py \
-	%D%/websocket_client.mjs
+	%D%/websocket_client.mjs \
+	%D%/websocket_server.mjs

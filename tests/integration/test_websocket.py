@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 import unittest
 import zlib
 
@@ -22,6 +23,7 @@ HANDSHAKE = ("GET /ws/echo HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n"
 PACKS = ("Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; "
          "server_no_context_takeover\r\n")
 HERE = os.path.dirname(os.path.realpath(__file__))
+CLIENT = os.path.join(harness.BUILD, "tests/integration/ws_client")
 VECTORS = os.path.join(harness.TOP, "tests", "conformance", "websocket")
 
 
@@ -175,6 +177,92 @@ class WebSocketTest(harness.TestCase):
                 self.assertEqual(ws.close_code, 1001)
         self.run_client(client())
         self.assertEqual(server.wait(), 0)
+
+    def test_a_reload_moves_sockets_one_after_another(self):
+        server = self.start("--processes", "1", "--drain-timeout", "2s",
+                            "--admin", "127.0.0.1:0")
+
+        async def watch(ws):
+            with self.assertRaises(websockets.ConnectionClosed):
+                await ws.recv()
+            return ws.close_code, time.monotonic()
+
+        async def client():
+            sockets = [await websockets.connect(self.url(server)) for _ in range(30)]
+            for ws in sockets:
+                await ws.send("hello")
+                await ws.recv()
+            server.signal(signal.SIGHUP)
+            ended = await asyncio.gather(*(watch(ws) for ws in sockets))
+            self.assertEqual({code for code, _ in ended}, {1012})
+            times = [at for _, at in ended]
+            self.assertGreater(max(times) - min(times), 0.05)
+            async with websockets.connect(self.url(server)) as ws:
+                await ws.send("again")
+                self.assertEqual(await ws.recv(), "again")
+        self.run_client(client())
+        for name, value in (("spout_websockets_open", 0), ("spout_websockets_total", 31),
+                            ("spout_websocket_messages_received_total", 31),
+                            ("spout_websocket_messages_sent_total", 31),
+                            ("spout_websocket_bytes_received_total", 155),
+                            ("spout_websockets_closed_1012_total", 30),
+                            ("spout_websockets_closed_1000_total", 1)):
+            self.await_figure(server, name, value)
+
+    def await_figure(self, server, name, value):
+        """Wait until all workers together have that figure."""
+        end = time.monotonic() + 30 * harness.SLOW
+        while True:
+            text = server.get("/metrics", address=server.admin).text
+            total = sum(int(n) for n in re.findall(
+                r"^%s\{[^}]*\} (\d+)$" % name, text, re.M))
+            if total == value:
+                return
+            self.assertLess(time.monotonic(), end, "%s is %d" % (name, total))
+            time.sleep(0.05)
+
+    def check_client(self, url):
+        for how in ("off", "shared", "own"):
+            done = subprocess.run([CLIENT, url, how, "v1.chat"], capture_output=True,
+                                  text=True, check=False, timeout=60 * harness.SLOW)
+            self.assertEqual((done.returncode, done.stderr, done.stdout),
+                             (0, "", "v1.chat 3001\n"), how)
+
+    def test_our_client_understands_python_websockets(self):
+        async def echo(ws, _path=None):
+            try:
+                async for message in ws:
+                    await ws.send(message)
+            except websockets.ConnectionClosed:
+                pass
+
+        async def main():
+            factory = deflate.ServerPerMessageDeflateFactory
+            for extensions in ([], [factory()],
+                               [factory(True, True, 10, 10)], [factory(False, True)]):
+                server = await websockets.serve(
+                    echo, "127.0.0.1", 0, compression=None, extensions=extensions,
+                    subprotocols=["v1.chat"])
+                port = server.sockets[0].getsockname()[1]
+                await asyncio.get_running_loop().run_in_executor(
+                    None, self.check_client, "ws://127.0.0.1:%d/" % port)
+                server.close()
+        self.run_client(main())
+
+    def test_our_client_understands_ws_of_node(self):
+        node = shutil.which("node")
+        if node is None or subprocess.run([node, "-e", "require('ws')"], cwd=HERE,
+                                          capture_output=True, check=False).returncode:
+            self.skipTest("no ws for node")
+        for how in ("deflate", "plain"):
+            with subprocess.Popen(
+                    [node, os.path.join(HERE, "websocket_server.mjs"), how],
+                    stdout=subprocess.PIPE, text=True) as server:
+                try:
+                    self.check_client(
+                        "ws://127.0.0.1:%d/" % int(server.stdout.readline()))
+                finally:
+                    server.kill()
 
     def test_what_is_no_handshake_is_answered_as_http(self):
         server = self.start("--processes", "1")

@@ -90,8 +90,9 @@ guest_lost(struct spout__http_guest *http)
 }
 
 static void
-guest_drain(struct spout__http_guest *http)
+guest_drain(struct spout__http_guest *http, uint64_t within_ms)
 {
+	CU_ASSERT_EQUAL(within_ms, 0);
 	(void)http;
 	strcat(guest.seen, "drain ");
 	CU_ASSERT_EQUAL(spout__stream_write(&guest.stream, "bye", 3), 0);

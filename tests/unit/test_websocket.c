@@ -148,8 +148,14 @@ static const struct spout_websocket_handler waits = SLOW(SPOUT_WEBSOCKET_WAIT);
 static const struct spout_websocket_handler drops = SLOW(SPOUT_WEBSOCKET_DROP_OLDEST);
 static const struct spout_websocket_handler closes = SLOW(SPOUT_WEBSOCKET_CLOSE);
 
+static const struct spout_websocket_handler rated = { .open = on_open,
+	.message = on_message, .ping = on_control, .close = on_close,
+	.max_messages_per_second = 10, .message_burst = 3,
+	.ping_interval_ms = SPOUT_FOREVER };
+
 static const struct spout_route routes[] = { SPOUT_WEBSOCKET("/ws", &plain),
 	SPOUT_WEBSOCKET("/controls", &controls), SPOUT_WEBSOCKET("/pings", &pings),
+	SPOUT_WEBSOCKET("/rated", &rated),
 	SPOUT_WEBSOCKET("/waits", &waits), SPOUT_WEBSOCKET("/drops", &drops),
 	SPOUT_WEBSOCKET("/closes", &closes), SPOUT_END };
 static struct spout_app app = { .name = "sockets", .routes = routes };
@@ -492,6 +498,51 @@ SPOUT_TEST(a_client_that_does_not_close_is_cut_off, .virtual_clock = true)
 	spout_stream_close(ws_client);
 }
 
+/* --- too many messages -------------------------------------------------------------- */
+
+SPOUT_TEST(a_client_that_says_too_much_is_closed, .virtual_clock = true)
+{
+	dial("/rated");
+	for (unsigned i = 0; i < 3; i++)
+		ws_say("x");
+	for (unsigned i = 0; i < 3; i++)
+		WS_HEARS("text x");
+	spout_sleep(250); /* worth two */
+	ws_say("y");
+	ws_say_bytes(0x89, "p", 1);
+	WS_HEARS("text y");
+	WS_HEARS("pong p");
+	for (unsigned i = 0; i < 10; i++)
+		ws_say("z");
+	while (strncmp(ws_hear(), "text", 4) == 0)
+		;
+	spout_stream_close(ws_client);
+	await_seen("close 1008 too many messages");
+}
+
+/* --- leaving ------------------------------------------------------------------------ */
+
+SPOUT_TEST(at_a_reload_each_leaves_at_a_time_of_its_own, .virtual_clock = true)
+{
+	uint64_t before = spout_loop_now_ms(spout_loop_current());
+
+	dial("/ws");
+	ws_say("x");
+	WS_HEARS("text x");
+	last->guest.ops->drain(&last->guest, 60000);
+	CU_ASSERT(last->end_by_ms >= before && last->end_by_ms <= before + 61000);
+	WS_HEARS("close 1012 the server is replaced");
+	spout_stream_close(ws_client);
+	dial("/ws");
+	ws_say("x");
+	WS_HEARS("text x");
+	last->guest.ops->drain(&last->guest, 60000);
+	last->guest.ops->drain(&last->guest, 0);
+	WS_HEARS("close 1001 the server stops");
+	spout_stream_close(ws_client);
+	await_seen("close");
+}
+
 /* --- slow clients ----------------------------------------------------------------- */
 
 SPOUT_TEST(a_sender_waits_for_a_slow_client)
@@ -581,6 +632,8 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(faults_of_the_client_have_their_codes),
 	UNIT_TEST(silence_is_answered_by_pings_and_then_by_the_end),
 	UNIT_TEST(a_client_that_does_not_close_is_cut_off),
+	UNIT_TEST(a_client_that_says_too_much_is_closed),
+	UNIT_TEST(at_a_reload_each_leaves_at_a_time_of_its_own),
 	UNIT_TEST(a_sender_waits_for_a_slow_client),
 	UNIT_TEST(the_oldest_messages_of_a_slow_client_are_dropped),
 	UNIT_TEST(a_slow_client_is_closed),

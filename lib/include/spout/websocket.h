@@ -25,6 +25,10 @@
  * 1011. When the connection is lost, the callback that runs is cancelled in its wait;
  * after an orderly close it goes on to its end.
  *
+ * When the program stops, sockets are closed with 1001; at a reload with 1012, each at a
+ * random time of a few seconds, so that not all clients come back at once: a page that
+ * sees its socket close connects again.
+ *
  * Everything belongs to the loop's thread. A socket lives until its close callback has
  * returned; without one, until the connection has ended.
  */
@@ -108,6 +112,10 @@ struct spout_websocket_handler {
 	struct spout_websocket_compress compress; /* of messages [off] */
 
 	size_t max_message_bytes;      /* more closes with 1009 [1 MiB] */
+	/* More messages and pings than that close with 1008, but so many may come at
+	 * once. */
+	unsigned max_messages_per_second; /* [no limit] */
+	unsigned message_burst;           /* [as many as in a second] */
 	size_t max_unsent_bytes;       /* queue of what is sent [1 MiB] */
 	enum spout_websocket_slow slow; /* what happens when that is full */
 	uint64_t ping_interval_ms;     /* of silence, then a ping [30 s]; SPOUT_FOREVER */
