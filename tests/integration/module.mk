@@ -49,6 +49,7 @@ EXTRA_DIST += \
 	%D%/test_tls.py \
 	%D%/test_topics.py \
 	%D%/test_tornado.py \
+	%D%/test_uploads.py \
 	%D%/test_web.py \
 	%D%/test_websocket.py \
 	%D%/websocket_client.mjs \

@@ -130,21 +130,42 @@ class Traversal(Files):
         os.symlink("../" + name, self.path("relative"))
         os.symlink("/proc/self", self.path("magic"))
         server = self.serve()
-        up = ("..", "%2e%2e", ".%2e", "%2E.", "%252e%252e", "..;", "...", "%c0%ae%c0%ae",
-              "%uff0e%uff0e", "..%00", "..%0a")
-        slashes = ("/", "%2f", "%5c", "//", "%252f", "%c0%af")
+        os.mkfifo(self.path("fifo"))
+        self.put(".hidden", b"TOP SECRET")
+        self.put(".git/config", b"TOP SECRET")
+        up = ("..", "%2e%2e", ".%2e", "%2E.", "%252e%252e", "%25252e%25252e", "..;",
+              "..;a=b", "...", "%c0%ae%c0%ae", "%e0%80%ae%e0%80%ae", "%f0%80%80%ae.",
+              "%c0%2e%c0%2e", "%uff0e%uff0e", "%u002e%u002e", "..%00", "%00..", "..%0a",
+              "..%20", "..%09", "\xc0\xae\xc0\xae", "\xef\xbc\x8e\xef\xbc\x8e")
+        slashes = ("/", "%2f", "%2F", "%5c", "\\", "//", "/./", "%252f", "%255c",
+                   "%c0%af", "%c1%9c", "%e0%80%af", "\xc0\xaf", "%u2215", ";/")
         targets = ["%s%s%s" % (dots, slash, name) for dots in up for slash in slashes]
         targets += ["a%s%s%s%s%s" % (slash, dots, slash, dots, slash) + name
                     for dots in up for slash in slashes]
         targets += [secret, "/" + secret, "link", "up/" + name, "relative",
                     "slash" + secret, "slash/etc/passwd", "magic/root" + secret,
-                    "magic/environ", "up",
-                    "file://" + secret, "small.txt/../../" + name]
-        for target in targets:
-            response = server.get("/static/" + target)
-            self.assertIn(response.status, (400, 403, 404), (target, response))
-            self.assertNotIn(b"TOP SECRET", response.raw)
+                    "magic/environ", "magic/cwd/" + name, "up", "up/", "slash/",
+                    "file://" + secret, "small.txt/../../" + name, "fifo",
+                    "small.txt/", "small.txt/.", "small.txt%00", "small.txt%00.html",
+                    "%00", "%00small.txt", "./small.txt", "%2e/small.txt", "//small.txt",
+                    "a//small.txt", ".hidden", "%2ehidden", ".git/config", "%",
+                    "%2", "%zz", "small.txt%", "~root/", "x" * 5000, "a/" * 2000]
+        self.refuse(server, ["/static/" + target for target in targets])
+        self.refuse(server, [
+            "/static/../" + name, "/static%2f..%2f" + name, "//static/../" + name,
+            "/static;/../" + name, "/../../../../../../../.." + secret,
+            "http://x/static/../" + name, "http://x/static/%2e%2e/" + name, secret])
         self.assert_status(server.get("/static/small.txt"), 200)
+        self.assert_status(server.get("/static/small%2etxt"), 200)
+
+    def refuse(self, server, targets):
+        for target in targets:
+            with server.connect() as connection:  # as it is, whatever the bytes are
+                connection.send(b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n"
+                                % target.encode("latin-1"))
+                response = connection.read_response()
+            self.assertIn(response.status, (400, 403, 404, 414), (target, response))
+            self.assertNotIn(b"TOP SECRET", response.raw)
 
 
 class Change(Files):

@@ -348,6 +348,55 @@ class FilesTest(TlsCase):
         self.assertEqual(kept.request("GET", "/plaintext").status, 200)
 
 
+class FileTest(TlsCase):
+    """Files over TLS, where the kernel cannot send them by itself."""
+
+    def setUp(self):
+        self.root = self.folder()
+        self.big = os.urandom(1 << 20) * 24 + os.urandom(12345)
+        with open(self.root + "/big.bin", "wb") as file:
+            file.write(self.big)
+        self.server = self.serve("--processes", "1", "--static-path", self.root)
+
+    def test_a_large_file_arrives_whole_and_in_parts(self):
+        self.assertTrue(self.curl(self.server, "/static/big.bin").stdout == self.big)
+        size = len(self.big)
+        for first, last in ((0, 0), (16383, 16385), (5000000, 20000000),
+                            (size - 70000, size - 1)):
+            done = self.curl(self.server, "/static/big.bin", "-r",
+                             "%d-%d" % (first, last))
+            self.assertTrue(done.stdout == self.big[first:last + 1], (first, last))
+        connection = self.secure(self.server)
+        connection.send(b"GET /static/big.bin HTTP/1.1\r\nHost: a\r\n"
+                        b"Range: bytes=1000000-1999999\r\n\r\n"
+                        b"GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n")
+        part = connection.read_response()
+        self.assert_status(part, 206)
+        self.assertTrue(part.body == self.big[1000000:2000000])
+        self.assertEqual(connection.read_response().body, b"Hello, World!")
+
+    def test_clients_that_go_away_leave_nothing_behind(self):
+        worker, = self.server.workers()
+        self.curl(self.server, "/static/big.bin", "-r", "0-99999")
+        before = harness.descriptors(worker)
+        memory = harness.resident_kib(worker)
+        for i in range(12):
+            connection = self.secure(self.server)
+            connection.send(b"GET /static/big.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertTrue(connection.socket.recv(1000).startswith(b"HTTP/1.1 200 "))
+            if i % 2:
+                connection.reset()
+            else:
+                connection.close()
+        harness.until(lambda: harness.descriptors(worker) <= before, 30,
+                      "the descriptors are closed")
+        if not harness.SANITIZED:
+            self.assertLess(harness.resident_kib(worker) - memory, 16384)
+        done = self.curl(self.server, "/static/big.bin")
+        self.assertTrue(done.stdout == self.big)
+        self.assertEqual(self.server.workers(), [worker])
+
+
 class IdleTest(TlsCase):
     def test_idle_connections_hold_little(self):
         server = self.serve("--processes", "1")
