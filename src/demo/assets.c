@@ -8,15 +8,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-char *
-demo_folder(const char *name)
+const char *
+demo_folder(const char *name, char path[DEMO_PATH_SIZE])
 {
 	static const char *const places[] = {
 		"demo",               /* a build tree */
 		"../demo",            /* the same, below .libs */
 		"../share/spout-demo" /* installed */
 	};
-	char program[4096], path[4096 + 64];
+	char program[4096];
 	ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	char *slash;
 	size_t i;
@@ -31,9 +31,9 @@ demo_folder(const char *name)
 	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		struct stat st;
 
-		snprintf(path, sizeof(path), "%s%s/%s", program, places[i], name);
+		snprintf(path, DEMO_PATH_SIZE, "%s%s/%s", program, places[i], name);
 		if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-			return strdup(path);
+			return path;
 	}
 	return NULL;
 }

@@ -13,8 +13,9 @@ extern bool demo_fault_routes;
 /** --fetch-allow: /fetch may fetch (fetch.c). */
 extern bool demo_fetch_allow;
 
-/* assets.c: the folder "static" or "locale" of the demo; owned, NULL: not there */
-char *demo_folder(const char *name);
+/* assets.c: the path of the demo's folder "static" or "locale"; NULL: it is not there. */
+#define DEMO_PATH_SIZE 4200
+const char *demo_folder(const char *name, char path[DEMO_PATH_SIZE]);
 
 /* page.c */
 void page_get(struct spout_request *req);

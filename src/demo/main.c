@@ -5,8 +5,6 @@
 #include "demo.h"
 #include "features/features.h"
 
-#include <stdlib.h>
-
 #define MAX_UPLOAD_BYTES ((uint64_t)8 << 30)
 #define TABLES_EVERY_MS 500
 
@@ -96,7 +94,9 @@ preload(struct spout_app *app)
 	static char secret[2 * 32 + 1];
 	static struct spout_route
 	    all[N_ROUTES + sizeof(fault_routes) / sizeof(fault_routes[0])];
-	char *locales = demo_folder("locale");
+	static char files[DEMO_PATH_SIZE];
+	char path[DEMO_PATH_SIZE];
+	const char *locales = demo_folder("locale", path);
 
 	if (app->cookie_secret == NULL) { /* logins then end with the program */
 		unsigned char random[32];
@@ -109,9 +109,8 @@ preload(struct spout_app *app)
 	if (demo_fault_routes) /* over the end mark of the first table */
 		memcpy(all + N_ROUTES - 1, fault_routes, sizeof(fault_routes));
 	app->routes = all;
-	app->static_path = demo_folder("static");
+	app->static_path = demo_folder("static", files);
 	app->locales = locales != NULL ? spout_locales_load(locales, "spout-demo") : NULL;
-	free(locales);
 	return 0;
 }
 

@@ -391,7 +391,7 @@ class FileTest(TlsCase):
         harness.until(lambda: harness.descriptors(worker) <= before, 30,
                       "the descriptors are closed")
         if not harness.SANITIZED:
-            self.assertLess(harness.resident_kib(worker) - memory, 16384)
+            self.assertLess(harness.resident_kib(worker) - memory, 65536)
         done = self.curl(self.server, "/static/big.bin")
         self.assertTrue(done.stdout == self.big)
         self.assertEqual(self.server.workers(), [worker])
