@@ -3,6 +3,12 @@
 
 #include "features/features.h"
 
+static void
+drop(void *parts)
+{
+	json_decref(parts);
+}
+
 /* Part after part, piece by piece: a form of any size in a few KiB of memory. */
 static void
 upload_post(struct spout_request *req)
@@ -11,7 +17,7 @@ upload_post(struct spout_request *req)
 	json_t *parts = json_array();
 	const struct spout_part *part;
 
-	spout_defer((void (*)(void *))json_decref, parts); /* whatever becomes of this */
+	spout_defer(drop, parts); /* whatever becomes of this */
 	while ((part = spout_multipart_next(form)) != NULL) {
 		json_t *row = json_pack("{s:s, s:s?}", "field", part->name, "file",
 		    part->filename);
