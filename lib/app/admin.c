@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "app/database.h"
 #include "app/metrics_text.h"
 #include "base/clock.h"
 
@@ -156,7 +157,9 @@ metrics_get(struct spout_request *req)
 }
 
 static const struct spout_route routes[] = { SPOUT_GET("/metrics", metrics_get),
-	SPOUT_END };
+	SPOUT_POST("/database/pause", spout__database_pause_post),
+	SPOUT_POST("/database/resume", spout__database_resume_post),
+	SPOUT_POST("/database/reconnect", spout__database_reconnect_post), SPOUT_END };
 
 static int
 admin_open(

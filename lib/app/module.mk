@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 lib_libspout_all_la_SOURCES += \
 	%D%/admin.c %D%/admin.h \
+	%D%/database.c %D%/database.h \
 	%D%/hook.c %D%/hook.h \
 	%D%/main.c \
 	%D%/metrics.c %D%/metrics.h \

@@ -40,6 +40,8 @@ struct spout__settings {
 	const char *db_password_file; /* path, or NULL */
 	uint64_t db_connect_timeout_ms, db_acquire_timeout_ms;
 	uint64_t db_idle_timeout_ms, db_max_lifetime_ms;
+	uint64_t db_min_connections, db_statement_timeout_ms, db_lock_timeout_ms;
+	uint64_t db_transaction_timeout_ms, db_slow_query_ms, db_leak_report_ms;
 	uint64_t request_timeout_ms, drain_timeout_ms, idle_timeout_ms;
 	uint64_t max_body_bytes, max_connections;
 	const char *cookie_secret_file;  /* path, or NULL */

@@ -73,6 +73,7 @@ on_heartbeat(void *arg)
 	struct spout__life *life = arg;
 
 	spout__gauge_set(SPOUT__G_HEARTBEAT_MS, spout__clock_ms());
+	spout__database_follow(&life->database, life->worker->board);
 	if (beats++ % VITALS_BEATS == 0)
 		spout__vitals_take(&life->vitals, life->worker,
 		    spout__loop_take_max_turn_us(life->loop));
@@ -174,6 +175,12 @@ open_pools(struct spout__life *life)
 		.acquire_ms = (unsigned)s->db_acquire_timeout_ms,
 		.idle_ms = (unsigned)s->db_idle_timeout_ms,
 		.lifetime_ms = (unsigned)s->db_max_lifetime_ms,
+		.min_conns = (unsigned)s->db_min_connections,
+		.statement_ms = (unsigned)s->db_statement_timeout_ms,
+		.lock_ms = (unsigned)s->db_lock_timeout_ms,
+		.idle_transaction_ms = (unsigned)s->db_transaction_timeout_ms,
+		.slow_ms = (unsigned)s->db_slow_query_ms,
+		.leak_ms = (unsigned)s->db_leak_report_ms,
 		.name = life->program->app.name,
 		.slot = life->worker->slot,
 	};
@@ -277,6 +284,7 @@ open_certificates(struct spout__life *life)
 static int
 open_watches(struct spout__life *life)
 {
+	spout__database_begin(&life->database, life->worker->board);
 	on_heartbeat(life);
 	life->heartbeat =
 	    spout_periodic_start(life->loop, HEARTBEAT_MS, 0, on_heartbeat, life);

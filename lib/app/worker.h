@@ -17,6 +17,7 @@
 #include "app/admin.h"
 #include "app/hook.h"
 #include "app/periodic.h"
+#include "app/database.h"
 #include "app/program.h"
 #include "app/vitals.h"
 #include "http/server.h"
@@ -43,6 +44,7 @@ struct spout__life {
 	struct spout__http_server *server;
 	struct spout__admin *admin; /* NULL: no admin listener */
 	struct spout_periodic *heartbeat, *certificates;
+	struct spout__database_orders database;
 	struct spout__vitals vitals;
 	struct spout_fd_handler *control;
 	struct spout__periodic_tasks *periodic;

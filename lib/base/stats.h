@@ -56,6 +56,26 @@
 	    "Connections that the HTTP client opened.") \
 	X(PG_QUERIES, "spout_pg_queries_total", "PostgreSQL queries sent.") \
 	X(PG_ERRORS, "spout_pg_errors_total", "PostgreSQL queries that failed.") \
+	X(PG_ERRORS_DOWN, "spout_pg_errors_down_total", \
+	    "… because the database was down or the connection lost.") \
+	X(PG_ERRORS_BUSY, "spout_pg_errors_busy_total", \
+	    "… because no connection was free, or the server out of resources.") \
+	X(PG_ERRORS_CONFLICT, "spout_pg_errors_conflict_total", \
+	    "… because of a conflict with other transactions, or a lock.") \
+	X(PG_ERRORS_TIMEOUT, "spout_pg_errors_timeout_total", \
+	    "… because their deadline passed.") \
+	X(PG_ERRORS_CANCELLED, "spout_pg_errors_cancelled_total", \
+	    "… because nobody wanted them any more.") \
+	X(PG_ERRORS_REFUSED, "spout_pg_errors_refused_total", \
+	    "… because the server refused the statement.") \
+	X(PG_ACQUIRES, "spout_pg_acquires_total", \
+	    "PostgreSQL connections, or shares of one, that were had.") \
+	X(PG_CLOSED_OLD, "spout_pg_closed_old_total", \
+	    "PostgreSQL connections closed for their age, or to be replaced.") \
+	X(PG_CLOSED_LOST, "spout_pg_closed_lost_total", \
+	    "PostgreSQL connections that were lost or in doubt.") \
+	X(PG_CLOSED_UNUSED, "spout_pg_closed_unused_total", \
+	    "PostgreSQL connections closed for want of work, or at the end.") \
 	X(PG_CONNECTS, "spout_pg_connects_total", "PostgreSQL connections opened.") \
 	X(PG_CONNECT_FAILURES, "spout_pg_connect_failures_total", \
 	    "PostgreSQL connection attempts that failed.") \
@@ -126,6 +146,8 @@
 	    "Open PostgreSQL connections (any thread).") \
 	X(PG_CONNECTIONS_BUSY, "spout_pg_connections_busy", \
 	    "PostgreSQL connections in use (any thread).") \
+	X(PG_WAITING, "spout_pg_waiting", \
+	    "Queries and jobs that wait for a PostgreSQL connection.") \
 	X(LOOP_LAG_US, "spout_loop_lag_seconds", \
 	    "Longest turn of the loop in the last second.") \
 	X(LOOP_BUSY_PPM, "spout_loop_busy_ratio", \
@@ -138,6 +160,10 @@
 	X(TOPIC_PEERS, "spout_topic_peers", "Workers that topics are shared with.")
 
 #define SPOUT__HISTOGRAMS(X) \
+	X(PG_WAIT_US, "spout_pg_wait_seconds", \
+	    "Wait of a query or a job for its PostgreSQL connection.") \
+	X(PG_QUERY_US, "spout_pg_query_seconds", \
+	    "PostgreSQL query that succeeded, from sending it to its end.") \
 	X(LOOP_TURN_US, "spout_loop_turn_seconds", \
 	    "Time of one turn of the loop, waiting not included.")
 

@@ -337,6 +337,16 @@ spout__pg_connect(struct spout__pg_conn *conn, uint64_t until_ms)
 	return r;
 }
 
+/* Why is it closed? */
+static enum spout__counter
+reason_of(const struct spout__pg_conn *conn)
+{
+	if (conn->doomed || PQstatus(conn->pq) != CONNECTION_OK)
+		return SPOUT__C_PG_CLOSED_LOST;
+	return spout__pg_stale(conn, spout__clock_ms()) ? SPOUT__C_PG_CLOSED_OLD
+							: SPOUT__C_PG_CLOSED_UNUSED;
+}
+
 void
 spout__pg_disconnect(struct spout__pg_conn *conn)
 {
@@ -351,6 +361,7 @@ spout__pg_disconnect(struct spout__pg_conn *conn)
 	conn->handle = NULL;
 	if (conn->logged_in) {
 		conn->logged_in = false;
+		spout__count_shared(reason_of(conn), 1);
 		pg->open -= !conn->outside;
 		spout__gauge_add_shared(SPOUT__G_PG_CONNECTIONS_OPEN, -1);
 	}

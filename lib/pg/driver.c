@@ -343,14 +343,37 @@ feed(struct spout__ready *ready)
 	bool blocked[N_LINES] = { false };
 	unsigned line;
 
-	while ((line = oldest_line(driver, blocked)) != N_LINES)
+	while (!driver->paused && (line = oldest_line(driver, blocked)) != N_LINES)
 		blocked[line] = !serve[line](driver);
 	flush_all(driver);
-	take_more(driver);
+	if (!driver->paused)
+		take_more(driver);
+	spout__gauge_set(
+	    SPOUT__G_PG_WAITING, driver->n_waiting + driver->n_waiting_jobs);
 	spout__tend_start(driver);
 }
 
 /* --- queries in and out ----------------------------------------------------------- */
+
+void
+spout__driver_acquired(struct spout__pg_driver *driver, uint64_t queued_us)
+{
+	uint64_t now_us = spout__loop_now_us(driver->pg->loop);
+
+	spout__count(SPOUT__C_PG_ACQUIRES, 1);
+	spout__observe_us(
+	    SPOUT__H_PG_WAIT_US, now_us > queued_us ? now_us - queued_us : 0);
+}
+
+static void
+note_duration(const struct spout__pg_query *query, bool failed)
+{
+	uint64_t us = spout__pipe_now_us() - query->sent_us;
+
+	if (!failed)
+		spout__observe_us(SPOUT__H_PG_QUERY_US, us);
+	spout__pg_took(query->driver->pg, &query->statement, us, failed);
+}
 
 void
 spout__driver_over(struct spout__pg_query *query, const struct spout__pg_failure *failure)
@@ -361,6 +384,8 @@ spout__driver_over(struct spout__pg_query *query, const struct spout__pg_failure
 
 	if (query->plan != NULL)
 		query->plan->queries--;
+	if (sent)
+		note_duration(query, failure != NULL);
 	query->pipe = NULL;
 	if (failure == NULL) {
 		spout__future_complete(&query->future, 0, &query->rows, NULL);
@@ -370,7 +395,7 @@ spout__driver_over(struct spout__pg_query *query, const struct spout__pg_failure
 		/* Who started many tells about one; why none was sent is known. */
 		if (!sent)
 			spout_future_set_quiet(&query->future);
-		spout__count(SPOUT__C_PG_ERRORS, 1);
+		spout__pg_count_error(failure->error);
 		spout__pg_failure_text(failure, reason, sizeof(reason));
 		spout__future_complete(&query->future, failure->error, NULL, reason);
 	}
@@ -418,6 +443,7 @@ spout__driver_submit(struct spout__pg_query *query)
 	}
 	query->sequence = ++driver->sequence;
 	query->queued_ms = spout_loop_now_ms(loop);
+	query->queued_us = spout__loop_now_us(loop);
 	query->deadline_ms = spout__coroutine_deadline(query->future.scope->co);
 	spout__list_push(lane_of(query), &query->link);
 	driver->n_waiting++;

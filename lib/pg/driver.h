@@ -92,7 +92,7 @@ struct spout__pg_query {
 	struct spout__pg_lease *lease; /* it wants a connection and is no statement */
 	struct spout__pg_statement statement;
 	struct spout_rows rows;
-	uint64_t sequence, queued_ms, deadline_ms;
+	uint64_t sequence, queued_ms, queued_us, sent_us, deadline_ms;
 	unsigned commands; /* of libpq whose results have not been read */
 	unsigned tries;
 	bool alone;      /* not to share a transaction (any more) */
@@ -132,6 +132,8 @@ struct spout__pg_pipe {
 	uint64_t load_us;  /* what they may take */
 	uint64_t since_us; /* the server works on the first of them, at the earliest */
 	uint64_t used_ms, cancelled_ms;
+	uint64_t leased_ms;              /* since when it is LEASED */
+	bool told;                       /* that it is leased for long */
 	struct spout__pg_query *reading; /* whose result comes next; NULL: a Sync */
 	struct spout__pg_query *culprit; /* whose error ended the transaction */
 	struct spout__pg_lease *lease;   /* while LEASED */
@@ -216,6 +218,8 @@ void spout__hold_give(struct spout__pg_pipe *pipe);
 void spout__hold_drop(struct spout__pg_pipe *pipe);
 /** One that was CLEANING: it is clean, or to be closed. */
 void spout__hold_cleansed(struct spout__pg_pipe *pipe, bool clean);
+/** Log in, for want of work, as long as fewer than min_conns are open. */
+void spout__hold_warm(struct spout__pg_driver *driver);
 /** Call off what is TAKING. */
 void spout__hold_trim(struct spout__pg_driver *driver);
 
@@ -233,6 +237,7 @@ struct spout__pg_driver {
 	struct spout__ready feed;
 	struct spout__timer patience, sweep;
 	bool stopping;
+	bool paused; /* nothing more is sent */
 	struct spout__pg_pipe pipes[]; /* by the number of the place */
 };
 
@@ -254,6 +259,8 @@ void spout__driver_over(
     struct spout__pg_query *query, const struct spout__pg_failure *failure);
 /** It does not wait any longer. */
 void spout__driver_unqueue(struct spout__pg_query *query);
+/** One that waited has a connection, or a share of one. */
+void spout__driver_acquired(struct spout__pg_driver *driver, uint64_t queued_us);
 /** The first that waits there, or NULL. */
 static inline struct spout__pg_query *
 spout__driver_first(struct spout__list *queue)

@@ -201,6 +201,7 @@ spout__pg_execute(struct spout__pg_conn *conn,
     const struct spout__pg_statement *statement, uint64_t until_ms, PGresult **ret_result)
 {
 	struct execution x = { .conn = conn, .until_ms = until_ms };
+	uint64_t start_ns = spout__clock_ns();
 	int r;
 
 	if (!send_statement(conn, statement)) {
@@ -212,6 +213,8 @@ spout__pg_execute(struct spout__pg_conn *conn,
 	if (r < 0)
 		conn->doomed = true;
 	r = judge(&x, r);
+	spout__pg_took(
+	    conn->pg, statement, (spout__clock_ns() - start_ns) / 1000, r < 0);
 	if (r < 0) {
 		PQclear(x.result);
 		return r;

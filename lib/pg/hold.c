@@ -210,6 +210,26 @@ spout__hold_take(struct spout__pg_driver *driver, unsigned spare)
 }
 
 void
+spout__hold_warm(struct spout__pg_driver *driver)
+{
+	struct spout__pg *pg = driver->pg;
+	struct spout__pg_failure failure;
+	struct spout__pg_conn *conn;
+	unsigned open;
+
+	pthread_mutex_lock(&pg->lock);
+	open = pg->open;
+	pthread_mutex_unlock(&pg->lock);
+	while (open + driver->n_taking < pg->options.min_conns && has_unit(driver, 0) &&
+	    !driver->paused && !driver->stopping &&
+	    (conn = spout__pg_take_empty(pg, &failure)) != NULL) {
+		driver->n_held++;
+		start_taking(pipe_of(driver, conn));
+	}
+	spout__driver_kick(driver);
+}
+
+void
 spout__hold_trim(struct spout__pg_driver *driver)
 {
 	struct spout__pg_pipe *pipe;

@@ -70,12 +70,26 @@ in_line(const struct spout__pg_job *job)
 }
 
 static void
+start_patience(struct spout__pg_job *job)
+{
+	struct spout_loop *loop = job->pg->loop;
+
+	spout__timer_start_at(
+	    loop, &job->timer, spout__loop_after_ms(loop, job->pg->options.acquire_ms));
+}
+
+static void
 on_acquire_timeout(struct spout__timer *timer)
 {
 	struct spout__pg_job *job =
 	    spout__container_of(timer, struct spout__pg_job, timer);
 	int expected = SPOUT__PG_WAITING;
 
+	/* Nobody gets one: its time has not begun. */
+	if (in_line(job) && job->pg->driver->paused) {
+		start_patience(job);
+		return;
+	}
 	if (!atomic_compare_exchange_strong(&job->phase, &expected, SPOUT__PG_GIVEN_UP))
 		return;
 	if (in_line(job)) {
@@ -131,7 +145,7 @@ complete(struct spout__pg_job *job)
 {
 	char reason[sizeof(job->failure.text) + 32];
 
-	spout__count(SPOUT__C_PG_ERRORS, 1);
+	spout__pg_count_error(job->failure.error);
 	spout__pg_failure_text(&job->failure, reason, sizeof(reason));
 	spout__future_complete(&job->future, job->failure.error, NULL, reason);
 }
@@ -194,6 +208,7 @@ spout__pg_job_enter(struct spout__pg_job *job)
 	uint64_t until_ms = job->timer.at_ms;
 	int error;
 
+	spout__driver_acquired(job->pg->driver, job->queued_us);
 	job->job = (struct spout__job){ .fn = job_main,
 		.arg = job,
 		.name = job->name,
@@ -234,6 +249,6 @@ spout__pg_submit(struct spout__pg_job *job, const char *name)
 		complete(job);
 		return;
 	}
-	spout__timer_start_at(
-	    loop, &job->timer, spout__loop_after_ms(loop, job->pg->options.acquire_ms));
+	job->queued_us = spout__loop_now_us(loop);
+	start_patience(job);
 }

@@ -26,6 +26,9 @@ spout__lease_grant(struct spout__pg_lease *lease, struct spout__pg_pipe *pipe)
 	spout__gauge_add_shared(SPOUT__G_PG_CONNECTIONS_BUSY, 1);
 	pipe->busy = true;
 	pipe->lease = lease;
+	pipe->leased_ms = spout__clock_ms();
+	pipe->told = false;
+	spout__driver_acquired(pipe->driver, lease->request.queued_us);
 	pipe->syncs = 0;
 	pipe->waiting_bytes = 0;
 	pipe->conn->failure.error = 0;
@@ -152,7 +155,7 @@ spout__lease_take(struct spout__pg_lease *lease, const char *what)
 	spout__list_init(&lease->hold.link);
 	lease->what = what;
 	if (pg == NULL) {
-		spout__count(SPOUT__C_PG_ERRORS, 1);
+		spout__pg_count_error(failure.error);
 		spout__pg_failure_text(&failure, reason, sizeof(reason));
 		return spout__co_error(failure.error, "%s", reason);
 	}

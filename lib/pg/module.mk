@@ -14,6 +14,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/driver.c %D%/driver.h \
 	%D%/exec.c \
 	%D%/failure.c \
+	%D%/figures.c \
 	%D%/hold.c \
 	%D%/hosts.c \
 	%D%/job.c \
@@ -25,6 +26,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/names.c \
 	%D%/params.c \
 	%D%/password.c \
+	%D%/pause.c \
 	%D%/pg.h \
 	%D%/pipe.c \
 	%D%/plan.c \
@@ -38,4 +40,5 @@ lib_libspout_all_la_SOURCES += \
 	%D%/transaction.c
 spoutinclude_HEADERS += lib/include/spout/pg.h lib/include/spout/pg_batch.h \
 	lib/include/spout/pg_listen.h lib/include/spout/pg_lock.h \
+	lib/include/spout/pg_pool.h \
 	lib/include/spout/pg_transaction.h

@@ -38,6 +38,12 @@ struct spout__pg_options {
 	unsigned connect_ms;  /* for name look-up, TCP, TLS and log-in together [3000] */
 	unsigned lifetime_ms; /* of a connection, give or take 10 % [1800000] */
 	unsigned idle_ms;     /* an unused connection is closed [300000] */
+	unsigned min_conns;   /* kept open, also without work [0] */
+	unsigned slow_ms;     /* log statements that take this long; 0: none */
+	unsigned leak_ms;     /* log who has a connection for this long [60000] */
+	unsigned statement_ms, lock_ms; /* the server's time-outs [none, 5000] */
+	unsigned idle_transaction_ms;   /* … for a transaction that nobody works in
+	                                 * [10000] */
 	unsigned
 	    fast_us; /* a plain read that takes no longer shares a connection [3000] */
 	unsigned listen_check_ms; /* the connection that listens is asked after silence

@@ -130,6 +130,9 @@ add(struct spout__pg_pipe *pipe, struct spout__pg_query *query)
 	pipe->fed = true;
 	query->pipe = pipe;
 	query->ends = query->exposed = false;
+	query->sent_us = spout__pipe_now_us();
+	if (query->tries == 0)
+		spout__driver_acquired(pipe->driver, query->queued_us);
 	spout__scope_pin(query->future.scope);
 	spout__list_push(&pipe->sent, &query->link);
 	pipe->n_sent++;

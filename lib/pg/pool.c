@@ -125,6 +125,9 @@ static void
 bind_job(struct spout__pg_conn *conn, struct spout__pg_job *job)
 {
 	conn->job = job;
+	conn->borrower = job->name;
+	conn->borrowed_ms = spout__clock_ms();
+	conn->told = false;
 	job->conn = conn;
 	conn->failure.error = 0;
 	conn->unsent = false;
@@ -384,11 +387,24 @@ wants_a_look(const struct spout__pg_conn *conn, uint64_t now_ms)
 	    poll(&fd, 1, 0) != 0;
 }
 
+/* Without it fewer would be open than there should be. */
+static bool
+is_needed(struct spout__pg *pg)
+{
+	bool needed;
+
+	pthread_mutex_lock(&pg->lock);
+	needed = pg->open <= pg->options.min_conns;
+	pthread_mutex_unlock(&pg->lock);
+	return needed;
+}
+
 static bool
 worth_keeping(struct spout__pg_conn *conn, uint64_t now_ms)
 {
 	return !spout__pg_stale(conn, now_ms) &&
-	    now_ms - conn->idle_since_ms < conn->pg->options.idle_ms &&
+	    (now_ms - conn->idle_since_ms < conn->pg->options.idle_ms ||
+		is_needed(conn->pg)) &&
 	    spout__pg_healthy(conn, false);
 }
 

@@ -68,11 +68,14 @@ struct spout__pg_conn {
 	bool doomed; /* never to be used again */
 	bool hooked; /* spout__pg_hook() */
 	bool unsent; /* it proved dead before the statement was sent */
+	bool told;    /* (lock) that the job has it for long */
 	bool outside; /* no place of the pool: the one that listens */
 	struct spout__pg_failure failure; /* the last one since a job took it */
 	struct spout__pg_failure misuse;  /* of rows, by the function that has it */
 	struct spout_rows *rows;   /* of spout_pg_exec(): freed with the job's function */
 	struct spout__pg_job *job; /* (lock) who has it */
+	const char *borrower;      /* (lock) its name; stays when it is over */
+	uint64_t borrowed_ms;      /* (lock) since when */
 	bool woken;                /* (lock) wake_fd was written */
 	bool logged_in;            /* (lock) counted in pg->open */
 	int backend_pid;           /* (lock) of the server; stays when it is closed */
@@ -120,6 +123,8 @@ struct spout__pg {
 	unsigned backoff_ms;
 	uint64_t next_probe_ms, give_up_again_ms;
 	struct spout__pg_failure why_down;
+	uint64_t slow_since_ms; /* of slow statements: what was logged since then, */
+	unsigned slow_lines, slow_dropped; /* and what was not */
 
 	pthread_t canceller; /* see cancel.c */
 	pthread_cond_t cancel_wanted, cancel_settled;
@@ -140,6 +145,7 @@ struct spout__pg_job {
 	struct spout__pg *pg;
 	const char *name;
 	uint64_t deadline_ms; /* 0: none */
+	uint64_t queued_us;
 	_Atomic int phase;
 	struct spout__pg_conn *conn; /* (lock) */
 	bool cancelled;              /* (lock) */
@@ -232,6 +238,7 @@ struct spout__pg_statement {
 	int n_params; /* -1: the simple protocol, for several statements in one text */
 	const char *const *values;
 	const int *lengths, *formats;
+	const char *place; /* in the source: "file.c:12", or NULL; static text */
 };
 
 /**
@@ -254,6 +261,24 @@ int spout__pg_wait(
 /** The same with another descriptor than its socket. */
 int spout__pg_wait_fd(struct spout__pg_conn *conn, int fd, short events,
     uint64_t until_ms, bool wakeable);
+
+/* --- figures.c -------------------------------------------------------------------- */
+
+/** A call failed with this error. Loop thread. */
+void spout__pg_count_error(int error);
+/** A statement took so long: log it if that was long. Any thread. */
+void spout__pg_took(struct spout__pg *pg, const struct spout__pg_statement *statement,
+    uint64_t us, bool failed);
+/** Log who has had a connection for long. Loop thread. */
+void spout__pg_watch(struct spout__pg *pg);
+
+/* --- pause.c, start.c; loop thread ------------------------------------------------ */
+
+void spout__pg_set_paused(struct spout__pg *pg, bool paused);
+/** Replace every connection as soon as it is free. */
+void spout__pg_reconnect(struct spout__pg *pg);
+/** Have idle connections looked at now. */
+void spout__pg_upkeep(struct spout__pg *pg);
 
 /* --- failure.c -------------------------------------------------------------------- */
 

@@ -99,12 +99,20 @@ driven_new(struct spout_scope *scope, struct parts *ret)
 	return true;
 }
 
+/* What is asked. */
+struct question {
+	const char *place; /* or NULL */
+	const char *sql;
+	const struct spout_pg_param *params;
+	size_t n_params;
+	bool copy; /* sql and params do not live long enough */
+};
+
 /* Encode the parameters. Returns 0, or -errno when its future is complete. */
 static int
-encode(struct parts *parts, const char *sql, const struct spout_pg_param *params,
-    size_t n_params, bool copy)
+encode(struct parts *parts, const struct question *q)
 {
-	size_t size = spout__pg_encoded_size(sql, params, n_params, copy);
+	size_t size = spout__pg_encoded_size(q->sql, q->params, q->n_params, q->copy);
 	const char *why = "a statement has at most 65535 parameters";
 	void *memory = NULL;
 	int error = -EINVAL;
@@ -116,8 +124,9 @@ encode(struct parts *parts, const char *sql, const struct spout_pg_param *params
 	}
 	if (memory != NULL) {
 		why = "a void pointer other than NULL is no SQL value";
-		error = spout__pg_encode(
-		    sql, params, n_params, copy, memory, parts->statement);
+		error = spout__pg_encode(q->sql, q->params, q->n_params, q->copy, memory,
+		    parts->statement);
+		parts->statement->place = q->place;
 	}
 	if (error != 0)
 		spout__future_complete(parts->future, error, NULL, why);
@@ -130,7 +139,7 @@ fail_unstarted(struct spout_future *future, const struct spout__pg_failure *fail
 	char reason[sizeof(failure->text) + 32];
 
 	spout_future_set_quiet(future); /* as in spout__driver_over() */
-	spout__count(SPOUT__C_PG_ERRORS, 1);
+	spout__pg_count_error(failure->error);
 	spout__pg_failure_text(failure, reason, sizeof(reason));
 	spout__future_complete(future, failure->error, NULL, reason);
 }
@@ -138,14 +147,13 @@ fail_unstarted(struct spout_future *future, const struct spout__pg_failure *fail
 /* Start a query. When that is not possible its future is complete at return. NULL when
  * there is no memory even for that. */
 static struct spout_future *
-query_start(struct spout_scope *scope, const char *sql,
-    const struct spout_pg_param *params, size_t n_params, bool copy)
+query_start(struct spout_scope *scope, const struct question *q)
 {
 	struct spout__pg_failure failure;
 	struct spout__pg *pg = spout__pg_usable(scope->loop, &failure);
 	struct spout__pg_plan *plan =
-	    pg != NULL ? spout__pg_plan_of(&pg->driver->plans, sql) : NULL;
-	bool session = (plan != NULL ? plan->class : spout__pg_classify(sql)) ==
+	    pg != NULL ? spout__pg_plan_of(&pg->driver->plans, q->sql) : NULL;
+	bool session = (plan != NULL ? plan->class : spout__pg_classify(q->sql)) ==
 	    SPOUT__PG_JOB;
 	struct spout__pg_query *query;
 	struct parts parts;
@@ -159,17 +167,17 @@ query_start(struct spout_scope *scope, const char *sql,
 	}
 	if (pg == NULL) {
 		fail_unstarted(parts.future, &failure);
-	} else if (encode(&parts, sql, params, n_params, copy) != 0) {
+	} else if (encode(&parts, q) != 0) {
 		return parts.future;
 	} else if (session) {
 		spout__pg_submit(
 		    spout__container_of(parts.future, struct spout__pg_job, future),
-		    "spout_pg_query");
+		    q->place != NULL ? q->place : "spout_pg_query");
 	} else {
 		query = spout__container_of(parts.future, struct spout__pg_query, future);
 		query->driver = pg->driver;
-		query->alone = spout__pg_encoded_size(sql, params, n_params, true) >
-		    SHARED_BYTES;
+		query->alone = spout__pg_encoded_size(
+				   q->sql, q->params, q->n_params, true) > SHARED_BYTES;
 		query->plan = plan;
 		spout__driver_submit(query);
 	}
@@ -177,12 +185,12 @@ query_start(struct spout_scope *scope, const char *sql,
 }
 
 struct spout_future *
-spout_pg_query_async_with(
-    const char *sql, const struct spout_pg_param *params, size_t n_params)
+spout_pg_query_async_at(const char *place, const char *sql,
+    const struct spout_pg_param *params, size_t n_params)
 {
 	struct spout_coroutine *co = spout__co_must("spout_pg_query_async");
-	struct spout_future *future =
-	    query_start(spout__coroutine_scope(co), sql, params, n_params, true);
+	struct spout_future *future = query_start(spout__coroutine_scope(co),
+	    &(struct question){ place, sql, params, n_params, .copy = true });
 
 	if (future == NULL)
 		spout__co_leave(-ENOMEM, 0, "out of memory (query)");
@@ -190,12 +198,12 @@ spout_pg_query_async_with(
 }
 
 struct spout_rows *
-spout_try_pg_query_with(
-    const char *sql, const struct spout_pg_param *params, size_t n_params)
+spout_try_pg_query_at(const char *place, const char *sql,
+    const struct spout_pg_param *params, size_t n_params)
 {
 	struct spout_coroutine *co = spout__co_must("spout_pg_query");
-	struct spout_future *future =
-	    query_start(spout__coroutine_scope(co), sql, params, n_params, false);
+	struct spout_future *future = query_start(spout__coroutine_scope(co),
+	    &(struct question){ place, sql, params, n_params, .copy = false });
 
 	if (future == NULL) {
 		errno = -spout__co_error(-ENOMEM, "out of memory (query)");
@@ -205,13 +213,34 @@ spout_try_pg_query_with(
 }
 
 struct spout_rows *
-spout_pg_query_with(const char *sql, const struct spout_pg_param *params, size_t n_params)
+spout_pg_query_at(const char *place, const char *sql, const struct spout_pg_param *params,
+    size_t n_params)
 {
-	struct spout_rows *rows = spout_try_pg_query_with(sql, params, n_params);
+	struct spout_rows *rows = spout_try_pg_query_at(place, sql, params, n_params);
 
 	if (rows == NULL)
 		spout__co_leave(-errno, 0, "%s", spout_error());
 	return rows;
+}
+
+struct spout_future *
+spout_pg_query_async_with(
+    const char *sql, const struct spout_pg_param *params, size_t n_params)
+{
+	return spout_pg_query_async_at(NULL, sql, params, n_params);
+}
+
+struct spout_rows *
+spout_try_pg_query_with(
+    const char *sql, const struct spout_pg_param *params, size_t n_params)
+{
+	return spout_try_pg_query_at(NULL, sql, params, n_params);
+}
+
+struct spout_rows *
+spout_pg_query_with(const char *sql, const struct spout_pg_param *params, size_t n_params)
+{
+	return spout_pg_query_at(NULL, sql, params, n_params);
 }
 
 /* --- futures ---------------------------------------------------------------------- */

@@ -54,6 +54,15 @@ free_rows(struct spout__pg_conn *conn)
 	}
 }
 
+/* The function's own, without its place. */
+static int
+name_length(const char *name)
+{
+	const char *place = strstr(name, " at ");
+
+	return place != NULL ? (int)(place - name) : (int)strlen(name);
+}
+
 /* Call fn. Returns what it did; -errno with conn->failure. */
 static int
 call(struct run *run, struct spout__pg_conn *conn)
@@ -78,8 +87,8 @@ call(struct run *run, struct spout__pg_conn *conn)
 	/* The server's word explains fn's, unless fn had got over that error. */
 	if (r < 0 && r != conn->failure.error &&
 	    PQtransactionStatus(conn->pq) != PQTRANS_INERROR)
-		return spout__pg_fail(
-		    &conn->failure, r, "%s: %s", run->job.job.name, strerror(-r));
+		return spout__pg_fail(&conn->failure, r, "%.*s: %s",
+		    name_length(run->job.name), run->job.name, strerror(-r));
 	if (r < 0)
 		conn->failure.error = r;
 	return r;
@@ -162,7 +171,8 @@ commit(struct run *run, struct spout__pg_conn *conn)
 		    : spout__pg_fail(&conn->failure, -EIO, "a statement failed");
 	case PQTRANS_IDLE:
 		return spout__pg_fail(&conn->failure, -EINVAL,
-		    "%s ended its transaction itself", run->job.job.name);
+		    "%.*s ended its transaction itself", name_length(run->job.name),
+		    run->job.name);
 	default:
 		conn->doomed = true;
 		return spout__pg_fail(
@@ -272,6 +282,7 @@ spout_pg_exec_with(struct pg_conn *pq, const char *sql,
 	if (r < 0)
 		spout__pg_fail(
 		    &conn->failure, r, "a void pointer other than NULL is no SQL value");
+	statement.place = conn->borrower;
 	PQsetnonblocking(pq, 1);
 	if (r == 0)
 		r = spout__pg_execute(

@@ -30,10 +30,12 @@
  *  - Nobody forgets a transaction for long.
  *  - Waiting for a lock ends, but later than the server looks for deadlocks (1 s), which
  *    are worth a retry.
+ *  - Nor does a statement take longer, if that is wanted. 0: no limit.
  */
 #define STARTUP_OPTIONS \
 	"-c client_connection_check_interval=1000" \
-	" -c idle_in_transaction_session_timeout=10000 -c lock_timeout=5000"
+	" -c idle_in_transaction_session_timeout=%u -c lock_timeout=%u" \
+	" -c statement_timeout=%u %s"
 
 /* --- the URL ---------------------------------------------------------------------- */
 
@@ -74,8 +76,8 @@ copy_options(struct spout__pg *pg)
 	if (spout__pg_hosts_init(&pg->hosts, options->url) < 0)
 		return -ENOMEM;
 	own = own_options(pg->hosts.options);
-	if (asprintf(&pg->startup_options, "%s %s", STARTUP_OPTIONS,
-		own != NULL ? own : "") < 0)
+	if (asprintf(&pg->startup_options, STARTUP_OPTIONS, options->idle_transaction_ms,
+		options->lock_ms, options->statement_ms, own != NULL ? own : "") < 0)
 		pg->startup_options = NULL;
 	if (asprintf(&pg->application_name, "%s/w%u", name, options->slot) < 0)
 		pg->application_name = NULL;
@@ -161,6 +163,10 @@ pool_new(struct spout_loop *loop, const struct spout__pg_options *options)
 	pg->options.lifetime_ms = or_default(options->lifetime_ms, 30 * 60 * 1000);
 	pg->options.idle_ms = or_default(options->idle_ms, 5 * 60 * 1000);
 	pg->options.listen_check_ms = or_default(options->listen_check_ms, 30000);
+	pg->options.leak_ms = or_default(options->leak_ms, 60000);
+	pg->options.lock_ms = or_default(options->lock_ms, 5000);
+	pg->options.idle_transaction_ms =
+	    or_default(options->idle_transaction_ms, 10000);
 	pg->options.fast_us = or_default(options->fast_us, 3000);
 	if (options->max_result_bytes == 0)
 		pg->options.max_result_bytes = MAX_RESULT_BYTES;
@@ -189,10 +195,9 @@ upkeep_over(struct spout__job *job)
 
 /* Closing a connection may take a moment: on a db thread, if there is anything to close.
  */
-static void
-on_maintenance(void *arg)
+void
+spout__pg_upkeep(struct spout__pg *pg)
 {
-	struct spout__pg *pg = arg;
 	bool idle;
 
 	pthread_mutex_lock(&pg->lock);
@@ -207,11 +212,22 @@ on_maintenance(void *arg)
 	pg->maintaining = spout__job_submit(spout_pool_get("db"), &pg->upkeep) == 0;
 }
 
-/* Often enough for the idle time-out. */
+static void
+on_maintenance(void *arg)
+{
+	struct spout__pg *pg = arg;
+
+	spout__pg_watch(pg);
+	spout__hold_warm(pg->driver);
+	spout__pg_upkeep(pg);
+}
+
+/* Often enough for the time-outs that it looks after. */
 static int
 start_maintenance(struct spout__pg *pg)
 {
-	uint64_t interval_ms = pg->options.idle_ms / 4 + 1;
+	unsigned idle_ms = pg->options.idle_ms, leak_ms = pg->options.leak_ms;
+	uint64_t interval_ms = (idle_ms < leak_ms ? idle_ms : leak_ms) / 4 + 1;
 
 	if (interval_ms > MAINTENANCE_MAX_MS)
 		interval_ms = MAINTENANCE_MAX_MS;
@@ -266,6 +282,7 @@ spout__pg_start(struct spout_loop *loop, const struct spout__pg_options *options
 		return error;
 	}
 	spout__loop_set_slot(loop, SPOUT__SLOT_PG, pg, pg_free);
+	spout__hold_warm(pg->driver);
 	return 0;
 }
 

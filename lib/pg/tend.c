@@ -36,7 +36,7 @@ start_patience(struct spout__pg_driver *driver)
 {
 	uint64_t since = oldest_wait(driver);
 
-	if (since == UINT64_MAX)
+	if (since == UINT64_MAX || driver->paused)
 		spout__timer_stop(&driver->patience);
 	else if (!spout__timer_pending(&driver->patience))
 		spout__timer_start_at(driver->pg->loop, &driver->patience,
@@ -75,7 +75,7 @@ on_patience(struct spout__timer *timer)
 		    loop, timer, spout__loop_after_ms(loop, PATIENCE_MS));
 		return;
 	}
-	if (now_ms >= acquire_ms) {
+	if (now_ms >= acquire_ms && !driver->paused) {
 		expire(driver, &driver->fast, now_ms - acquire_ms);
 		expire(driver, &driver->alone, now_ms - acquire_ms);
 	}

@@ -63,6 +63,8 @@ struct spout__scoreboard {
 	_Atomic uint32_t serving; /* the first generation is ready */
 	_Atomic uint32_t stopping;
 	_Atomic uint64_t started_ms; /* monotonic, of the supervisor */
+	_Atomic uint32_t database_paused;   /* workers shall send it nothing */
+	_Atomic uint32_t database_renewals; /* how often they were to connect anew */
 	struct spout__scoreboard_slot slots[];
 };
 

@@ -174,8 +174,40 @@ class DatabaseHosts(harness.TestCase):
         self.assert_status(server.get("/read"), 503)
         server.wait_log("the database is down: .*certificate verify failed")
 
-    def test_verify_full_knows_the_server_and_a_password_may_change(self):
+    def restart_in_a_pause(self, cluster):
+        server = self.begin(self.urls(cluster), "--processes", "2")
+        self.assert_status(server.request("POST", "/database/stop", body=b"",
+                                          address=server.admin), 404)
+        writers = [Writer(server) for _ in range(4)]
+        until(lambda: all(len(w.answers) > 5 for w in writers), 20, "writes")
+
+        def order(what):
+            answer = server.request("POST", "/database/" + what, body=b"",
+                                    address=server.admin)
+            self.assert_status(answer, 200)
+
+        order("pause")
+        until(lambda: server.metric("spout_pg_connections_open") == 0, 20,
+              "every connection is closed")
+        until(lambda: server.metric("spout_pg_waiting") == 4, 20, "all writers wait")
+        cluster.restart()
+        before = [len(writer.answers) for writer in writers]
+        order("resume")
+        until(lambda: all(len(w.answers) > n + 5 for w, n in zip(writers, before)),
+              20, "writes after the pause")
+        closed = server.metric("spout_pg_closed_old_total")
+        order("reconnect")
+        until(lambda: server.metric("spout_pg_closed_old_total") > closed, 20,
+              "connections are replaced")
+        for writer in writers:
+            writer.stop.set()
+            writer.join()
+            self.assertEqual({answer[0] for answer in writer.answers}, {200})
+        server.stop()
+
+    def test_pauses_tls_and_passwords(self):
         cluster = self.cluster()
         cluster.query(TABLE)
+        self.restart_in_a_pause(cluster)
         self.verify(cluster)
         self.change_password(cluster)

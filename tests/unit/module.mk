@@ -229,6 +229,11 @@ tests_unit_test_pg_away_SOURCES = tests/unit/test_pg_away.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
 tests_unit_test_pg_away_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_pg_away_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
+check_PROGRAMS += tests/unit/test_pg_care
+tests_unit_test_pg_care_SOURCES = tests/unit/test_pg_care.c \
+	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
+tests_unit_test_pg_care_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_pg_care_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
 check_PROGRAMS += tests/unit/test_pg_hosts
 tests_unit_test_pg_hosts_SOURCES = tests/unit/test_pg_hosts.c \
 	tests/unit/black_hole.c tests/unit/black_hole.h \

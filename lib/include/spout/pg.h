@@ -180,6 +180,11 @@ spout_pg_param_pointer(const void *value)
 	const void *: spout_pg_param_pointer, \
 	struct spout_slice: spout_pg_param_bytes)(x)
 
+/* "file.c:12" */
+#define SPOUT_PG_HERE __FILE__ ":" SPOUT_PG_TEXT_(__LINE__)
+#define SPOUT_PG_TEXT_(x) SPOUT_PG_TEXT__(x)
+#define SPOUT_PG_TEXT__(x) #x
+
 /* "sql, v1, v2" becomes "sql, array of 2 parameters, 2"; up to 8 values. */
 #define SPOUT_PG_ARGS(...) \
 	SPOUT_PG_PICK_(__VA_ARGS__, SPOUT_PG_8_, SPOUT_PG_7_, SPOUT_PG_6_, SPOUT_PG_5_, \
@@ -222,12 +227,15 @@ spout_pg_param_pointer(const void *value)
  * Run one statement and wait: spout_pg_query(sql, ...) with up to 8 C values for $1, $2 …
  * (borrowed until it returns). The rows live until the scope ends. Leaves when it fails.
  */
-#define spout_pg_query(...) spout_pg_query_with(SPOUT_PG_ARGS(__VA_ARGS__))
+#define spout_pg_query(...) \
+	spout_pg_query_at(SPOUT_PG_HERE, SPOUT_PG_ARGS(__VA_ARGS__))
 /** The same, but NULL with errno when it fails; see spout_error(), spout_pg_sqlstate().
  */
-#define spout_try_pg_query(...) spout_try_pg_query_with(SPOUT_PG_ARGS(__VA_ARGS__))
+#define spout_try_pg_query(...) \
+	spout_try_pg_query_at(SPOUT_PG_HERE, SPOUT_PG_ARGS(__VA_ARGS__))
 /** Start one; statement and values are copied. See spout_future_rows(). */
-#define spout_pg_query_async(...) spout_pg_query_async_with(SPOUT_PG_ARGS(__VA_ARGS__))
+#define spout_pg_query_async(...) \
+	spout_pg_query_async_at(SPOUT_PG_HERE, SPOUT_PG_ARGS(__VA_ARGS__))
 
 /** For any number of parameters (at most 65535). */
 SPOUT_API struct spout_rows *spout_pg_query_with(
@@ -235,6 +243,14 @@ SPOUT_API struct spout_rows *spout_pg_query_with(
 SPOUT_API SPOUT_MUST_CHECK struct spout_rows *spout_try_pg_query_with(
     const char *sql, const struct spout_pg_param *params, size_t n_params);
 SPOUT_API struct spout_future *spout_pg_query_async_with(
+    const char *sql, const struct spout_pg_param *params, size_t n_params);
+
+/** What the macros call; `place` in the source (static text) is for the log. */
+SPOUT_API struct spout_rows *spout_pg_query_at(const char *place, const char *sql,
+    const struct spout_pg_param *params, size_t n_params);
+SPOUT_API SPOUT_MUST_CHECK struct spout_rows *spout_try_pg_query_at(const char *place,
+    const char *sql, const struct spout_pg_param *params, size_t n_params);
+SPOUT_API struct spout_future *spout_pg_query_async_at(const char *place,
     const char *sql, const struct spout_pg_param *params, size_t n_params);
 
 /** Wait for a query's future: its rows, or leave with its error. */
@@ -314,8 +330,9 @@ typedef int (*spout_pg_fn)(struct pg_conn *conn, void *arg);
  * first, the statements that it runs are cancelled, and after 2 s its connection is cut.
  * Returns what fn returned; the plain form leaves when that is negative.
  */
-#define spout_pg_run(fn, arg) spout_pg_run_at((fn), (arg), #fn)
-#define spout_try_pg_run(fn, arg) spout_try_pg_run_at((fn), (arg), #fn)
+#define spout_pg_run(fn, arg) spout_pg_run_at((fn), (arg), #fn " at " SPOUT_PG_HERE)
+#define spout_try_pg_run(fn, arg) \
+	spout_try_pg_run_at((fn), (arg), #fn " at " SPOUT_PG_HERE)
 SPOUT_API int spout_pg_run_at(spout_pg_fn fn, void *arg, const char *name);
 SPOUT_API SPOUT_MUST_CHECK int spout_try_pg_run_at(
     spout_pg_fn fn, void *arg, const char *name);
@@ -346,11 +363,11 @@ struct spout_pg_transaction_options {
  *         .retries = 3);
  */
 #define spout_pg_transaction(fn, arg, ...) \
-	spout_pg_transaction_with((fn), (arg), #fn, \
+	spout_pg_transaction_with((fn), (arg), #fn " at " SPOUT_PG_HERE, \
 	    &(struct spout_pg_transaction_options){ \
 		.size = sizeof(struct spout_pg_transaction_options), ##__VA_ARGS__ })
 #define spout_try_pg_transaction(fn, arg, ...) \
-	spout_try_pg_transaction_with((fn), (arg), #fn, \
+	spout_try_pg_transaction_with((fn), (arg), #fn " at " SPOUT_PG_HERE, \
 	    &(struct spout_pg_transaction_options){ \
 		.size = sizeof(struct spout_pg_transaction_options), ##__VA_ARGS__ })
 SPOUT_API int spout_pg_transaction_with(spout_pg_fn fn, void *arg, const char *name,

@@ -20,6 +20,7 @@
 #include <spout/queue.h>
 #include <spout/pg.h>
 #include <spout/pg_batch.h>
+#include <spout/pg_pool.h>
 #include <spout/pg_listen.h>
 #include <spout/pg_lock.h>
 #include <spout/pg_transaction.h>
