@@ -39,7 +39,7 @@ static struct spout__settings before;
 
 static const char *const may_change[] = { "threads", "cpu-threads", "stack-kib",
 	"database", "db-connections", "db-password-file", "db-connect-timeout",
-	"db-min-connections", "db-statement-timeout", "db-lock-timeout",
+	"db-pooler", "db-min-connections", "db-statement-timeout", "db-lock-timeout",
 	"db-transaction-timeout", "db-slow-query", "db-leak-report",
 	"db-acquire-timeout", "db-idle-timeout", "db-max-lifetime", "request-timeout",
 	"idle-timeout", "no-keep-alive", "max-body", "max-connections",

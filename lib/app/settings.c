@@ -364,6 +364,10 @@ spout__settings_add(struct spout__settings *s, struct spout__options *options)
 		    .group = "Database:" },
 		{ "db-connections", SPOUT_OPTION_NUMBER, &s->db_connections, "8", "N",
 		    "Connections of each worker", .min = 1, .max = 1000 },
+		{ "db-pooler", SPOUT_OPTION_CHOICE, &s->db_pooler, "none", "MODE",
+		    "transaction: the URL leads to a pooler (pgbouncer) that shares "
+		    "sessions between transactions",
+		    .choices = "none|transaction" },
 		{ "db-min-connections", SPOUT_OPTION_NUMBER, &s->db_min_connections, "0",
 		    "N", "Of them kept open without work, too", .min = 0, .max = 1000 },
 		{ "db-password-file", SPOUT_OPTION_TEXT, &s->db_password_file, NULL,

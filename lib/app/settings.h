@@ -40,6 +40,7 @@ struct spout__settings {
 	const char *db_password_file; /* path, or NULL */
 	uint64_t db_connect_timeout_ms, db_acquire_timeout_ms;
 	uint64_t db_idle_timeout_ms, db_max_lifetime_ms;
+	unsigned db_pooler; /* 1: behind one that shares sessions */
 	uint64_t db_min_connections, db_statement_timeout_ms, db_lock_timeout_ms;
 	uint64_t db_transaction_timeout_ms, db_slow_query_ms, db_leak_report_ms;
 	uint64_t request_timeout_ms, drain_timeout_ms, idle_timeout_ms;

@@ -175,6 +175,7 @@ open_pools(struct spout__life *life)
 		.acquire_ms = (unsigned)s->db_acquire_timeout_ms,
 		.idle_ms = (unsigned)s->db_idle_timeout_ms,
 		.lifetime_ms = (unsigned)s->db_max_lifetime_ms,
+		.pooler = s->db_pooler == 1,
 		.min_conns = (unsigned)s->db_min_connections,
 		.statement_ms = (unsigned)s->db_statement_timeout_ms,
 		.lock_ms = (unsigned)s->db_lock_timeout_ms,

@@ -36,6 +36,16 @@ static const char *const harmless[] = { "abs", "all", "and", "any", "array", "ar
 static const char *const harmful[] = { "delete", "for", "insert", "into", "lock", "merge",
 	"update" };
 
+/* Statements that change the session: by their first word. */
+static const char *const of_session[] = { "deallocate", "discard", "execute", "listen",
+	"load", "prepare", "reset", "unlisten" };
+
+/* And functions that do. */
+static const char *const locks_session[] = { "pg_advisory_lock",
+	"pg_advisory_lock_shared", "pg_advisory_unlock", "pg_advisory_unlock_all",
+	"pg_advisory_unlock_shared", "pg_try_advisory_lock",
+	"pg_try_advisory_lock_shared" };
+
 struct scan {
 	const char *at;
 	const char *word; /* the last token, if it was a word; else NULL */
@@ -61,10 +71,10 @@ compare(const void *key, const void *element)
 static bool
 listed(const struct scan *scan, const char *const *list, size_t n)
 {
-	char word[24];
+	char word[32];
 	size_t i;
 
-	if (scan->word_len >= sizeof(word))
+	if (scan->word == NULL || scan->word_len >= sizeof(word))
 		return false;
 	/* In no locale: the keywords of SQL are ASCII. */
 	for (i = 0; i < scan->word_len; i++)
@@ -194,4 +204,73 @@ spout__pg_classify(const char *sql)
 	if (!LISTED(&first, reads))
 		return SPOUT__PG_JOB;
 	return is_plain_read(sql) ? SPOUT__PG_SHARED : SPOUT__PG_ALONE;
+}
+
+/* --- what needs a session of its own ---------------------------------------------- */
+
+/* Past $tag$ … $tag$. False if there is none. */
+static bool
+skip_dollars(struct scan *scan)
+{
+	const char *at = scan->at + 1, *end;
+	size_t len;
+
+	while (is_word((unsigned char)*at) && (at > scan->at + 1 || *at > '9'))
+		at++;
+	if (*at != '$')
+		return false;
+	len = (size_t)(at + 1 - scan->at);
+	for (end = at + 1; *end != '\0' && strncmp(end, scan->at, len) != 0; end++)
+		continue;
+	scan->at = *end != '\0' ? end + len : end;
+	return true;
+}
+
+/* The word that the scan is at, number `n` of its statement, behind `before`. */
+static bool
+changes_session(const struct scan *scan, unsigned n, const struct scan *first,
+    const struct scan *before)
+{
+	static const char *const set[] = { "set" };
+	static const char *const within[] = { "constraints", "local", "transaction" };
+	static const char *const create[] = { "create" };
+	static const char *const above[] = { "create", "global", "local", "replace" };
+	static const char *const temporary[] = { "temp", "temporary" };
+	static const char *const declare[] = { "declare" };
+	static const char *const hold[] = { "hold" };
+
+	if (LISTED(scan, locks_session) || (n == 1 && LISTED(scan, of_session)))
+		return true;
+	if (n == 2 && LISTED(first, set))
+		return !LISTED(scan, within);
+	if (n <= 4 && LISTED(first, create))
+		return LISTED(scan, temporary) && LISTED(before, above);
+	return LISTED(first, declare) && LISTED(scan, hold);
+}
+
+bool
+spout__pg_changes_session(const char *sql)
+{
+	struct scan scan = { .at = sql }, first = { .at = sql }, before = { .at = sql };
+	unsigned n = 0;
+
+	while (*(scan.at = skip_blanks(scan.at)) != '\0') {
+		if (*scan.at == '$' && skip_dollars(&scan))
+			continue;
+		if (*scan.at == '\'' || *scan.at == '"') {
+			take_quoted(&scan, *scan.at);
+			n++;
+		} else if (!is_word((unsigned char)*scan.at)) {
+			n = *scan.at == ';' ? 0 : n;
+			take_sign(&scan);
+		} else {
+			take_word(&scan);
+			if (++n == 1)
+				first = scan;
+			if (changes_session(&scan, n, &first, &before))
+				return true;
+			before = scan;
+		}
+	}
+	return false;
 }

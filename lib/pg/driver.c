@@ -550,6 +550,7 @@ spout__driver_new(struct spout__pg *pg)
 		return NULL;
 	driver->pg = pg;
 	spout__pg_plans_init(&driver->plans, pg->options.fast_us);
+	driver->plans.unnamed = pg->options.pooler;
 	spout__list_init(&driver->fast);
 	spout__list_init(&driver->alone);
 	spout__list_init(&driver->jobs);

@@ -43,6 +43,10 @@ enum spout__pg_class {
 /** Any thread. */
 enum spout__pg_class spout__pg_classify(const char *sql);
 
+/** Does it leave something behind in the session, or need what one before it left? By its
+ * words: what a function that it calls does is not known. Any thread. */
+bool spout__pg_changes_session(const char *sql);
+
 /* --- plan.c ----------------------------------------------------------------------- */
 
 #define SPOUT__PG_PLANS 256u
@@ -65,6 +69,7 @@ struct spout__pg_plan {
 struct spout__pg_plans {
 	struct spout__list used; /* the last one first */
 	uint64_t fast_us;        /* one that takes no longer may use the fast lane */
+	bool unnamed;     /* nothing is prepared on the server */
 	unsigned n;
 	struct spout__pg_plan *buckets[SPOUT__PG_PLANS];
 };

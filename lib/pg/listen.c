@@ -361,7 +361,7 @@ subscribe(struct spout_loop *loop, struct spout_scope *scope, const char *channe
 	struct spout__pg_channel *at = NULL;
 	struct spout_pg_subscription *s = NULL;
 
-	if (!valid_name(channel) || pg == NULL) {
+	if (!valid_name(channel) || pg == NULL || pg->options.pooler) {
 		errno = pg == NULL ? EHOSTDOWN : EINVAL;
 		return NULL;
 	}
@@ -390,6 +390,14 @@ subscribe(struct spout_loop *loop, struct spout_scope *scope, const char *channe
 	return s;
 }
 
+static const char *
+why_invalid(const char *channel)
+{
+	return valid_name(channel)
+	    ? "it needs a session of its own, which --db-pooler=transaction has not"
+	    : "not the name of a channel";
+}
+
 struct spout_pg_subscription *
 spout_try_pg_listen_with(const char *channel, const struct spout_pg_listen_options *given)
 {
@@ -402,7 +410,7 @@ spout_try_pg_listen_with(const char *channel, const struct spout_pg_listen_optio
 	s = subscribe(co->async->loop, spout__coroutine_scope(co), channel);
 	if (s == NULL) {
 		errno = -spout__co_error(-errno, "spout_pg_listen: %s",
-		    errno == EINVAL ? "not the name of a channel" : strerror(errno));
+		    errno == EINVAL ? why_invalid(channel) : strerror(errno));
 		return NULL;
 	}
 	s->max_events = options.max_events != 0 ? options.max_events : MAX_EVENTS;

@@ -371,6 +371,7 @@ run_text(struct folder *folder, PGconn *pq, const struct migration *file)
 static int
 run_next(struct folder *folder, struct pg_conn *conn)
 {
+	const struct spout__pg *pg = spout__pg_running->pg;
 	const struct migration *file;
 	int r;
 
@@ -383,6 +384,12 @@ run_next(struct folder *folder, struct pg_conn *conn)
 	if (r < 0)
 		return r;
 	file = folder->n_run < folder->n ? &folder->files[folder->n_run] : NULL;
+	if (file != NULL &&
+	    spout__pg_check_session(pg, file->text, folder->failure) < 0)
+		return spout__pg_fail(folder->failure, -EINVAL,
+		    "%s/%s: it changes the session, which --db-pooler=transaction has "
+		    "not",
+		    folder->path, file->name);
 	if (file != NULL) {
 		/* First the note: afterwards the search_path may be another one. */
 		if (spout_pg_exec(conn,
@@ -396,7 +403,8 @@ run_next(struct folder *folder, struct pg_conn *conn)
 			return r;
 	}
 	if (spout_pg_exec(conn, "COMMIT") == NULL ||
-	    (file != NULL && spout_pg_exec(conn, "DISCARD ALL") == NULL))
+	    (file != NULL && !pg->options.pooler &&
+		spout_pg_exec(conn, "DISCARD ALL") == NULL))
 		return spout_pg_exec_error(conn);
 	return file != NULL;
 }

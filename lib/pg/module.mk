@@ -30,6 +30,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/pg.h \
 	%D%/pipe.c \
 	%D%/plan.c \
+	%D%/pooler.c \
 	%D%/pool.c %D%/pool.h \
 	%D%/query.c \
 	%D%/round.c %D%/round.h \

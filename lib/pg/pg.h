@@ -38,6 +38,8 @@ struct spout__pg_options {
 	unsigned connect_ms;  /* for name look-up, TCP, TLS and log-in together [3000] */
 	unsigned lifetime_ms; /* of a connection, give or take 10 % [1800000] */
 	unsigned idle_ms;     /* an unused connection is closed [300000] */
+	bool pooler; /* what the URL leads to shares sessions between transactions:
+	              * nothing that outlives one is sent */
 	unsigned min_conns;   /* kept open, also without work [0] */
 	unsigned slow_ms;     /* log statements that take this long; 0: none */
 	unsigned leak_ms;     /* log who has a connection for this long [60000] */

@@ -58,8 +58,9 @@ spout__pipe_fail_asked(
 static bool
 must_prepare(const struct spout__pg_pipe *pipe, const struct spout__pg_plan *plan)
 {
-	return plan == NULL || plan->runs == 0 ||
-	    pipe->prepared[plan->place] != plan->hash;
+	return !pipe->driver->plans.unnamed &&
+	    (plan == NULL || plan->runs == 0 ||
+		pipe->prepared[plan->place] != plan->hash);
 }
 
 static int
@@ -99,7 +100,8 @@ send_commands(struct spout__pg_pipe *pipe, struct spout__pg_query *query)
 	query->commands = 1;
 	query->reused = query->clearing = query->unprepared = false;
 	/* A statement that comes only once need not be remembered by the server. */
-	if (query->plan == NULL || query->plan->runs == 0)
+	if (query->plan == NULL || query->plan->runs == 0 ||
+	    pipe->driver->plans.unnamed)
 		sent = PQsendQueryParams(conn->pq, s->sql, s->n_params, NULL, s->values,
 		    s->lengths, s->formats, 0);
 	else

@@ -280,6 +280,13 @@ void spout__pg_reconnect(struct spout__pg *pg);
 /** Have idle connections looked at now. */
 void spout__pg_upkeep(struct spout__pg *pg);
 
+/* --- pooler.c --------------------------------------------------------------------- */
+
+/** 0, or -EINVAL with the failure if it needs a session that a pooler has not. Any
+ * thread. */
+int spout__pg_check_session(const struct spout__pg *pg, const char *sql,
+    struct spout__pg_failure *ret_failure);
+
 /* --- failure.c -------------------------------------------------------------------- */
 
 /** Set a failure; returns `error`. */

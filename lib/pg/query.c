@@ -150,7 +150,10 @@ static struct spout_future *
 query_start(struct spout_scope *scope, const struct question *q)
 {
 	struct spout__pg_failure failure;
-	struct spout__pg *pg = spout__pg_usable(scope->loop, &failure);
+	struct spout__pg *pool = spout__pg_usable(scope->loop, &failure);
+	bool refused =
+	    pool != NULL && spout__pg_check_session(pool, q->sql, &failure) < 0;
+	struct spout__pg *pg = refused ? NULL : pool;
 	struct spout__pg_plan *plan =
 	    pg != NULL ? spout__pg_plan_of(&pg->driver->plans, q->sql) : NULL;
 	bool session = (plan != NULL ? plan->class : spout__pg_classify(q->sql)) ==

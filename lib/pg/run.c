@@ -273,6 +273,10 @@ spout_pg_exec_with(struct pg_conn *pq, const char *sql,
 	struct spout__pg_statement statement;
 	int r;
 
+	if (spout__pg_check_session(conn->pg, sql, &conn->failure) < 0) {
+		free(rows);
+		return NULL;
+	}
 	if (rows == NULL) {
 		spout__pg_fail(&conn->failure, size == SIZE_MAX ? -EINVAL : -ENOMEM,
 		    "too many parameters, or out of memory");

@@ -76,8 +76,12 @@ copy_options(struct spout__pg *pg)
 	if (spout__pg_hosts_init(&pg->hosts, options->url) < 0)
 		return -ENOMEM;
 	own = own_options(pg->hosts.options);
-	if (asprintf(&pg->startup_options, STARTUP_OPTIONS, options->idle_transaction_ms,
-		options->lock_ms, options->statement_ms, own != NULL ? own : "") < 0)
+	own = own != NULL ? own : "";
+	if (options->pooler)
+		pg->startup_options = strdup(own);
+	else if (asprintf(&pg->startup_options, STARTUP_OPTIONS,
+		     options->idle_transaction_ms, options->lock_ms,
+		     options->statement_ms, own) < 0)
 		pg->startup_options = NULL;
 	if (asprintf(&pg->application_name, "%s/w%u", name, options->slot) < 0)
 		pg->application_name = NULL;

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 
 import harness
+import proxies
 
 CLUSTER = os.path.join(harness.TOP, "deploy", "pg-cluster")
 
@@ -62,6 +63,41 @@ class Database:
     def value(self, sql):
         """The one value of a query, as text."""
         return self.query(sql)[0][0]
+
+
+class Pooler:
+    """pgbouncer in transaction mode before a cluster; stopped with the test."""
+
+    def __init__(self, test, cluster, size=8):
+        folder, self.port = test.folder(), proxies.free_port()
+        with open(os.path.join(cluster.folder, "owner")) as file:
+            owner = file.read().strip()
+        with open(os.path.join(cluster.folder, "socket_dir")) as file:
+            socket_dir = file.read().strip()
+        with open(os.path.join(cluster.folder, "port")) as file:
+            port = file.read().strip()
+        path = os.path.join(folder, "pgbouncer.ini")
+        with open(path, "w") as file:
+            file.write("""
+                [databases]
+                spout = host=%s port=%s user=spout
+                [pgbouncer]
+                listen_addr = 127.0.0.1
+                listen_port = %d
+                unix_socket_dir =
+                auth_type = any
+                pool_mode = transaction
+                default_pool_size = %d
+                max_client_conn = 200
+                server_login_retry = 1
+                """ % (socket_dir, port, self.port, size))
+        drop = ["setpriv", "--reuid", owner, "--clear-groups", "--"]
+        program = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin")
+        self.program = harness.Program(
+            (drop if os.geteuid() == 0 else []) + [program, path])
+        test.addCleanup(self.program.kill)
+        self.program.wait_log("listening on 127.0.0.1")
+        self.url = "postgresql://spout@127.0.0.1:%d/spout?sslmode=disable" % self.port
 
 
 _shared = []

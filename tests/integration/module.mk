@@ -31,6 +31,7 @@ EXTRA_DIST += \
 	%D%/test_app.py \
 	%D%/test_database_faults.py \
 	%D%/test_database_hosts.py \
+	%D%/test_database_pooler.py \
 	%D%/test_debug.py \
 	%D%/test_demo.py \
 	%D%/test_deploy.py \

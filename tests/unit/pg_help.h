@@ -14,14 +14,17 @@
 #include "pg/pg.h"
 
 /**
- * Start the cluster; 77 (skip) when there is no PostgreSQL to be had, or 0. Ended with
- * the program.
+ * Start the cluster, or use that of SPOUT_TEST_DATABASE (a URL), and for pools the pooler
+ * of SPOUT_TEST_POOLER before it, in transaction mode; 77 (skip) when there is no
+ * PostgreSQL to be had, or 0. Ended with the program.
  */
 int cluster_start(void);
 void cluster_stop(void);
 /** Stop and start the server, its data stay. */
 void cluster_down(void);
 void cluster_up(void);
+/** The pools of tests go through a pooler in transaction mode. */
+extern bool through_pooler;
 /** Its URL through the socket, and through TCP with the password. */
 extern char cluster_url[512], cluster_tcp_url[512];
 

@@ -402,6 +402,88 @@ the_server_keeps_the_limits_that_are_wanted(void)
 	with_pool(&setup, limits);
 }
 
+/* --- behind a pooler -------------------------------------------------------------- */
+
+static void
+what_changes_a_session_is_known_by_its_words(void)
+{
+	static const char *const changes[] = { "SET work_mem = '1MB'",
+		"set session characteristics as transaction read only",
+		"SELECT 1; RESET x", "LISTEN a", "/* a */ prepare p AS SELECT 1",
+		"EXECUTE p", "DEALLOCATE ALL",
+		"DISCARD ALL", "LOAD 'x'", "UNLISTEN *", "CREATE TEMP TABLE t (n int)",
+		"CREATE LOCAL TEMPORARY TABLE t (n int)",
+		"DECLARE c CURSOR WITH HOLD FOR SELECT 1", "SELECT pg_advisory_lock(1)",
+		"SELECT $$ $$, pg_try_advisory_lock_shared(1)",
+		"SELECT $a$ it's $a$; SET x = 1" };
+	static const char *const does_not[] = { "SELECT 1", "UPDATE t SET a = 1",
+		"SET LOCAL work_mem = '1MB'", "SET CONSTRAINTS ALL DEFERRED",
+		"SET TRANSACTION READ ONLY", "SELECT 'LISTEN', \"set\" FROM execute",
+		"SELECT pg_advisory_xact_lock(1)", "CREATE TABLE temp (n int)",
+		"DECLARE c CURSOR FOR SELECT 1",
+		"DO $$ BEGIN EXECUTE 'x'; SET x = 1; END $$",
+		"CREATE FUNCTION f() RETURNS int AS $f$ BEGIN; EXECUTE s; END $f$",
+		"NOTIFY a", "SELECT $1, $2; -- SET x = 1", "", "$", "$$", "SELECT $$",
+		";;" };
+	size_t i;
+
+	for (i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		if (!spout__pg_changes_session(changes[i]))
+			fprintf(stderr, "passed: %s\n", changes[i]);
+		CU_ASSERT(spout__pg_changes_session(changes[i]));
+	}
+	for (i = 0; i < sizeof(does_not) / sizeof(does_not[0]); i++) {
+		if (spout__pg_changes_session(does_not[i]))
+			fprintf(stderr, "refused: %s\n", does_not[i]);
+		CU_ASSERT_FALSE(spout__pg_changes_session(does_not[i]));
+	}
+}
+
+static int
+sets(PGconn *conn, void *arg)
+{
+	(void)arg;
+	return spout_pg_exec(conn, "SET LOCAL work_mem = '1MB'") != NULL &&
+		spout_pg_exec(conn, "SET work_mem = '1MB'") != NULL
+	    ? 0
+	    : spout_pg_exec_error(conn);
+}
+
+static void
+refused(void *arg)
+{
+	static const char set_sql[] = "SET work_mem = '1MB'";
+	static const char read_sql[] = "SELECT $1::int AS n";
+	int i;
+
+	(void)arg;
+	CU_ASSERT_PTR_NULL(spout_try_pg_query(set_sql));
+	CU_ASSERT_EQUAL(errno, EINVAL);
+	CU_ASSERT_STRING_EQUAL(spout_error(),
+	    "SET work_mem = '1MB': it needs a session of its own, which "
+	    "--db-pooler=transaction has not");
+	CU_ASSERT_EQUAL(spout_try_pg_transaction(sets, NULL), -EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(spout_error(), "--db-pooler=transaction has not"));
+	CU_ASSERT_PTR_NULL(spout_try_pg_listen("a"));
+	CU_ASSERT_EQUAL(errno, EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(spout_error(), "--db-pooler=transaction has not"));
+	for (i = 0; i < 10; i++)
+		CU_ASSERT_EQUAL(spout_row_int(spout_pg_query(read_sql, i), 0, "n"), i);
+	CU_ASSERT_EQUAL(spout_row_int(spout_pg_query(
+			    "SELECT count(*) AS n FROM pg_prepared_statements"), 0, "n"),
+	    0);
+	CU_ASSERT_STRING_EQUAL(
+	    spout_row_text(spout_pg_query("SELECT current_setting('lock_timeout') AS a"),
+		0, "a"),
+	    "0");
+}
+
+static void
+behind_a_pooler_nothing_outlives_a_transaction(void)
+{
+	with_pool(&(struct setup){ .threads = 1, .options.pooler = true }, refused);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -421,7 +503,13 @@ main(int argc, char **argv)
 		UNIT_TEST(the_server_keeps_the_limits_that_are_wanted),
 		UNIT_END,
 	};
+	static const struct unit_test pooler[] = {
+		UNIT_TEST(what_changes_a_session_is_known_by_its_words),
+		UNIT_TEST(behind_a_pooler_nothing_outlives_a_transaction),
+		UNIT_END,
+	};
 	static const struct unit_suite suites[] = {
+		{ "behind a pooler", pooler },
 		{ "a hand on the pool", hand },
 		{ "what takes long", told },
 		{ NULL, NULL },

@@ -21,6 +21,15 @@
 
 static const char read_sql[] = "SELECT n, v FROM pairs WHERE n = $1";
 
+/* Behind a pooler there is nothing to forget, and it is not known on whose session. */
+static void
+forget_prepared(void)
+{
+	const struct spout_rows *rows = spout_try_pg_query("DEALLOCATE ALL");
+
+	CU_ASSERT_EQUAL(rows == NULL, through_pooler);
+}
+
 /* --- classes ---------------------------------------------------------------------- */
 
 static void
@@ -404,7 +413,8 @@ all_kinds(void *arg)
 	for (i = 0; i < 20; i++) {
 		CU_ASSERT_EQUAL(spout_pg_run(one, NULL), 1);
 		spout_pg_query("UPDATE pairs SET v = v WHERE n = $1", i);
-		spout_pg_query("SET application_name = 'test/w0'");
+		CU_ASSERT((spout_try_pg_query("SET application_name = 'test/w0'") ==
+			      NULL) == through_pooler);
 		CU_ASSERT_EQUAL(spout_pg_transaction(one, NULL), 1);
 	}
 	stop = true;
@@ -412,7 +422,7 @@ all_kinds(void *arg)
 		wait_until(endings[i].gone);
 		CU_ASSERT_EQUAL(endings[i].error, 0);
 	}
-	CU_ASSERT_EQUAL(sessions("%"), 1);
+	CU_ASSERT(sessions("%") == 1 || through_pooler);
 }
 
 static void
@@ -437,11 +447,11 @@ changes(void *arg)
 	spout_pg_query("ALTER TABLE pairs ADD COLUMN w int DEFAULT 3");
 	for (i = 0; i < 30; i++)
 		CU_ASSERT_EQUAL(spout_row_int(spout_pg_query(sql, i), 0, "w"), 3);
-	spout_pg_query("DEALLOCATE ALL");
+	forget_prepared();
 	for (i = 0; i < 5; i++)
 		CU_ASSERT_EQUAL(spout_rows_columns(spout_pg_query(sql, i)), 3);
 	spout_pg_query("ALTER TABLE pairs ALTER COLUMN w TYPE text");
-	spout_pg_query("DISCARD ALL");
+	CU_ASSERT((spout_try_pg_query("DISCARD ALL") == NULL) == through_pooler);
 	for (i = 0; i < 5; i++)
 		CU_ASSERT_STRING_EQUAL(
 		    spout_row_text(spout_pg_query(sql, i), 0, "w"), "3");
@@ -456,7 +466,7 @@ changes(void *arg)
 	CU_ASSERT(spout_row_int(
 		      spout_pg_query("SELECT count(*) AS n FROM pg_prepared_statements"),
 		      0, "n") <= SPOUT__PG_PLANS);
-	CU_ASSERT_EQUAL(sessions("%"), 1);
+	CU_ASSERT(sessions("%") == 1 || through_pooler);
 }
 
 static void

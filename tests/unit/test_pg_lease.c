@@ -108,7 +108,7 @@ twice(void *arg)
 		CU_ASSERT_EQUAL(run(lease, pid_sql), pid);
 		spout__lease_give(lease);
 	}
-	CU_ASSERT_EQUAL(sessions("%"), 1);
+	CU_ASSERT(sessions("%") == 1 || through_pooler);
 	check_whole(3);
 }
 
@@ -191,7 +191,12 @@ spoilt_and_killed(void *arg)
 	lease->spoilt = true;
 	spout__lease_give(lease);
 	lease = lease_new();
-	CU_ASSERT_NOT_EQUAL(run(lease, pid_sql), pid);
+	/* Behind a pooler it is one to that, and the server's session stays. */
+	CU_ASSERT(run(lease, pid_sql) != pid || through_pooler);
+	if (through_pooler) {
+		spout__lease_give(lease);
+		return;
+	}
 	CU_ASSERT_EQUAL(observe("SELECT count(pg_terminate_backend(pid)) FROM "
 				"pg_stat_activity WHERE application_name = 'test/w0'"),
 	    1);
