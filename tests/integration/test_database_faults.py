@@ -152,7 +152,8 @@ class ServerFaults(harness.TestCase):
     def suffer(self, what, hurt, mend, statuses, least=0):
         """
         Hurt the server under the hands of four writers, mend it when they have noticed;
-        they may get other answers than 200 meanwhile, and have to come back by themselves.
+        they may get other answers than 200 meanwhile, and have to come back by
+        themselves.
         """
         writers = [Writer(self.server) for _ in range(4)]
         until(lambda: all(len(w.answers) > 3 for w in writers), 20, "writes")
