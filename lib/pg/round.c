@@ -42,8 +42,12 @@ spout__step_set(struct spout_scope *scope, struct spout__pg_step *step, const ch
     const struct spout_pg_param *params, size_t n_params, bool copy)
 {
 	size_t size = spout__pg_encoded_size(sql, params, n_params, copy);
+	struct spout__pg *pg = spout__pg_of(scope->loop);
+	struct spout__pg_failure failure;
 	void *memory;
 
+	if (pg != NULL && spout__pg_check_session(pg, sql, &failure) < 0)
+		return spout__co_error(failure.error, "%s", failure.text);
 	if (size == SIZE_MAX)
 		return spout__co_error(
 		    -EINVAL, "a statement has at most 65535 parameters");
@@ -70,7 +74,7 @@ step_fail(struct spout__pg_step *step, const struct spout__pg_failure *failure)
 {
 	char reason[sizeof(failure->text) + 32];
 
-	spout__count(SPOUT__C_PG_ERRORS, 1);
+	spout__pg_count_error(failure->error);
 	spout__pg_failure_text(failure, reason, sizeof(reason));
 	step->error = failure->error;
 	memcpy(step->sqlstate, failure->sqlstate, sizeof(step->sqlstate));
@@ -91,7 +95,7 @@ prepared_for(struct spout__pg_pipe *pipe, struct spout__pg_step *step,
 	uint64_t *prepared;
 	bool again;
 
-	if (step->rows != NULL)
+	if (step->rows != NULL && !pipe->driver->plans.unnamed)
 		plan = spout__pg_plan_of(&pipe->driver->plans, step->statement.sql);
 	if (plan == NULL)
 		return NULL;
@@ -282,7 +286,7 @@ give_up(struct round *round, int error, const char *why)
 		spout__pg_fail(&failure, error, "%s", why);
 	else if (failure.error == 0)
 		spout__pg_fail_with_message(&failure, error, PQerrorMessage(conn->pq));
-	spout__count(SPOUT__C_PG_ERRORS, 1);
+	spout__pg_count_error(failure.error);
 	round->pipe->broken = true;
 	spout__lease_revoke(round->lease, &failure);
 	return spout__lease_check(round->lease);

@@ -18,7 +18,7 @@ give_back(struct spout__pg_lease *lease, const struct spout__pg_failure *failure
 {
 	char reason[sizeof(failure->text) + 32];
 
-	spout__count(SPOUT__C_PG_ERRORS, 1);
+	spout__pg_count_error(failure->error);
 	lease->lost = *failure;
 	spout__lease_give(lease);
 	spout__pg_failure_text(&lease->lost, reason, sizeof(reason));
