@@ -25,3 +25,6 @@ EXTRA_DIST += %D%/peers.py
 noinst_PROGRAMS += tests/bench/wsload
 tests_bench_wsload_SOURCES = %D%/wsload.c
 dist_noinst_SCRIPTS += %D%/websocket
+noinst_PROGRAMS += tests/bench/wsfan
+tests_bench_wsfan_SOURCES = %D%/wsfan.c
+tests_bench_wsfan_LDADD = lib/libspout-all.la

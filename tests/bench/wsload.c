@@ -3,13 +3,16 @@
  * Clients of a WebSocket that echoes, many of them in one process.
  *
  *     wsload PORT PATH [--connections N] [--in-flight K] [--size BYTES] [--seconds S]
+ *     wsload PORT PATH --fan [--connections N] [--size BYTES] [--seconds S]
  *     wsload PORT PATH --idle [--connections N] [--source K]
  *
  * The first keeps K messages on their way on each connection and prints how many came
- * back, as a line of JSON. The second opens its connections, from the K-th address of
- * 127.0.0.0/8 because one has no more than 64,000 ports, and prints "open N"; at each
- * line on its input every connection sends one message, and "answered N" is printed when
- * all have come back. It ends with its input. One thread, epoll.
+ * back, as a line of JSON. The second talks to a server that sends each message to all:
+ * when all have got one, the first connection sends the next. The third opens its
+ * connections, from the K-th address of 127.0.0.0/8 because one has no more than 64,000
+ * ports, and prints "open N"; at each line on its input every connection sends one
+ * message, and "answered N" is printed when all have come back. It ends with its input.
+ * One thread, epoll.
  */
 #include "config.h"
 
@@ -30,7 +33,7 @@
 #include <unistd.h>
 
 #define BUFFER 65536
-#define DIALING 500u /* at once */
+#define DIALING 200u /* at once */
 
 struct conn {
 	int fd;
@@ -41,7 +44,7 @@ struct conn {
 static struct {
 	unsigned port, connections, in_flight, size, source;
 	double seconds;
-	bool idle;
+	bool idle, fan;
 	const char *path;
 } options = { .connections = 64, .in_flight = 1, .size = 20, .seconds = 3 };
 
@@ -232,6 +235,24 @@ run_load(void)
 	    (unsigned long long)(n_echoes - before), now() - began);
 }
 
+/* One message at a time, which comes to all. */
+static void
+run_fan(void)
+{
+	double began = now();
+	uint64_t rounds = 0;
+
+	n_echoes = 0;
+	while (now() < began + options.seconds) {
+		say(&conns[0], 1);
+		rounds++;
+		while (n_echoes < rounds * options.connections)
+			turn(100);
+	}
+	printf("{\"messages\": %llu, \"seconds\": %.3f}\n",
+	    (unsigned long long)n_echoes, now() - began);
+}
+
 static void
 run_idle(void)
 {
@@ -266,8 +287,9 @@ parse(int argc, char **argv)
 	for (int i = 3; i < argc; i++) {
 		const char *value = i + 1 < argc ? argv[i + 1] : "0";
 
-		if (strcmp(argv[i], "--idle") == 0) {
-			options.idle = true;
+		if (strcmp(argv[i], "--idle") == 0 || strcmp(argv[i], "--fan") == 0) {
+			options.idle |= argv[i][2] == 'i';
+			options.fan |= argv[i][2] == 'f';
 			continue;
 		}
 		if (strcmp(argv[i], "--connections") == 0)
@@ -306,6 +328,8 @@ main(int argc, char **argv)
 	}
 	if (options.idle)
 		run_idle();
+	else if (options.fan)
+		run_fan();
 	else
 		run_load();
 	return 0;
