@@ -172,15 +172,17 @@ await_closed(unsigned n)
 }
 
 static void
-check_echoes(struct spout_websocket *ws)
+check_echoes(struct spout_websocket *ws, size_t max)
 {
-	static const size_t sizes[] = { 0, 1, 125, 126, 127, 128, 65535, 65536, 1000000 };
+	static const size_t sizes[] = { 0, 1, 125, 126, 127, 128, 2000, 65535, 65536 };
 	struct spout_websocket_message got;
-	static char data[1000000];
+	static char data[65536];
 
 	for (unsigned i = 0; i < sizeof(data); i++)
 		data[i] = (char)('a' + i * 7 % 26);
 	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		if (sizes[i] > max)
+			return;
 		spout_websocket_send_text(ws, data, sizes[i]);
 		spout_websocket_send_binary(ws, data, sizes[i]);
 		for (unsigned k = 0; k < 2; k++) {
@@ -202,7 +204,7 @@ SPOUT_TEST(a_client_sends_and_reads_messages)
 	CU_ASSERT(spout_websocket_is_open(ws));
 	CU_ASSERT_PTR_NULL(spout_websocket_subprotocol(ws));
 	CU_ASSERT_EQUAL(spout_websocket_close_code(ws), 0);
-	check_echoes(ws);
+	check_echoes(ws, SIZE_MAX);
 	CU_ASSERT_EQUAL(spout_try_websocket_read(ws, 5, &got), -ETIMEDOUT);
 	n_closed = 0;
 	CU_ASSERT_EQUAL(spout_websocket_close(ws, 3001, "bye"), 0);
@@ -229,8 +231,8 @@ SPOUT_TEST(compression_and_subprotocols_are_agreed_on)
 		CU_ASSERT_EQUAL(ws->deflate.own_bits, i < 2 ? 15 : 9);
 		CU_ASSERT_EQUAL(ws->deflate.peer_bits, i < 2 ? 15 : 9);
 		CU_ASSERT_EQUAL(ws->deflate.own_keeps, i > 0);
-		check_echoes(ws);
-		check_echoes(ws);
+		check_echoes(ws, 2000);
+		check_echoes(ws, 2000);
 	}
 }
 
