@@ -218,6 +218,12 @@ tests_unit_test_pg_storm_SOURCES = tests/unit/test_pg_storm.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
 tests_unit_test_pg_storm_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_pg_storm_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
+check_PROGRAMS += tests/unit/test_pg_tx_sweep
+tests_unit_test_pg_tx_sweep_SOURCES = tests/unit/test_pg_tx_sweep.c \
+	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
+tests_unit_test_pg_tx_sweep_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_pg_tx_sweep_LDADD = $(UNIT_LIBS) $(PQ_LIBS)
 check_PROGRAMS += tests/unit/test_pg_transaction
 tests_unit_test_pg_transaction_SOURCES = tests/unit/test_pg_transaction.c \
 	tests/unit/pg_help.c tests/unit/pg_help.h $(UNIT_SOURCES)
