@@ -8,11 +8,8 @@
 #include "pg/driver.h"
 
 #include <errno.h>
-#include <sys/ioctl.h>
 
 #define MAX_TRIES 4u
-/* libpq makes room for so much before it reads. */
-#define LEAST_READ 8192u
 
 static void
 again(struct spout__pg_query *query)
@@ -245,51 +242,14 @@ spout__pipe_take_results(struct spout__pg_pipe *pipe)
 	}
 }
 
-/* What can be read from the socket. */
-static uint64_t
-readable(const struct spout__pg_pipe *pipe)
-{
-	int bytes = 0;
-
-	if (ioctl(PQsocket(pipe->conn->pq), FIONREAD, &bytes) < 0 || bytes < 0)
-		return 0;
-	return (uint64_t)bytes;
-}
-
-/*
- * Read, and measure a result that did not come at once. libpq does not tell how much it
- * read: it is what was to be read before and is not now, but LEAST_READ when that much
- * was there, however fast the server sends more.
- */
-bool
-spout__pipe_consume(struct spout__pg_pipe *pipe)
-{
-	uint64_t before = pipe->waiting_bytes > 0 ? readable(pipe) : 0, after, read = 0;
-
-	if (!PQconsumeInput(pipe->conn->pq))
-		return false;
-	if (before > 0) {
-		after = readable(pipe);
-		read = before < LEAST_READ ? before : LEAST_READ;
-		if (after < before && before - after > read)
-			read = before - after;
-	}
-	pipe->waiting_bytes += read + 1; /* until a result is whole */
-	return true;
-}
-
 /* Is what comes in larger than a result may be? */
 static bool
 too_large(struct spout__pg_pipe *pipe)
 {
-	struct spout__pg_conn *conn = pipe->conn;
-	uint64_t limit = conn->pg->options.max_result_bytes;
-
-	if (pipe->waiting_bytes <= limit || pipe->reading == NULL)
+	if (pipe->reading == NULL ||
+	    !spout__pg_too_large(pipe->conn, pipe->waiting_bytes, "the result"))
 		return false;
 	pipe->culprit = pipe->reading;
-	spout__pg_fail(&conn->failure, -EMSGSIZE, "the result is larger than %llu bytes",
-	    (unsigned long long)limit);
 	return true;
 }
 

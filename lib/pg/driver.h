@@ -207,7 +207,12 @@ spout__pipe_idle(const struct spout__pg_pipe *pipe)
 /** The socket is readable. May break the pipe. */
 void spout__pipe_read(struct spout__pg_pipe *pipe);
 /** Read what is there into libpq, and measure a result that is not whole. */
-bool spout__pipe_consume(struct spout__pg_pipe *pipe);
+static inline bool
+spout__pipe_consume(struct spout__pg_pipe *pipe)
+{
+	return spout__pg_consume(pipe->conn->pq, &pipe->waiting_bytes);
+}
+
 /** Take the results that are there. May break the pipe. */
 void spout__pipe_take_results(struct spout__pg_pipe *pipe);
 /** Take one, owned. */

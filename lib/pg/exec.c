@@ -28,6 +28,7 @@ struct execution {
 	struct spout__pg_conn *conn;
 	uint64_t until_ms; /* 0: no limit */
 	int stopped;       /* 0, or why it was asked to end: -ETIMEDOUT, -ECANCELED */
+	uint64_t waiting_bytes; /* read of a result that is not whole yet */
 	PGresult *result;  /* the first error, else the last result */
 };
 
@@ -91,6 +92,7 @@ take_result(struct execution *x, PGresult *result)
 	default:
 		break;
 	}
+	x->waiting_bytes = 0;
 	if (x->result != NULL && PQresultStatus(x->result) == PGRES_FATAL_ERROR) {
 		PQclear(result);
 		return;
@@ -163,8 +165,12 @@ await_results(struct execution *x)
 		if (r <= 0) {
 			if (!ask_to_stop(x, r == 0 ? -ETIMEDOUT : r))
 				return x->stopped;
-		} else if ((r & ~POLLOUT) != 0 && !PQconsumeInput(pq)) {
+		} else if ((r & ~POLLOUT) != 0 &&
+		    !spout__pg_consume(pq, &x->waiting_bytes)) {
 			return take_last_words(x);
+		} else if (spout__pg_too_large(
+			       x->conn, x->waiting_bytes, "the result")) {
+			return -EMSGSIZE;
 		}
 	}
 }
@@ -189,6 +195,8 @@ judge(struct execution *x, int r)
 	if (x->stopped != 0 && r == x->stopped)
 		return spout__pg_fail(
 		    failure, r, "the query did not end when it was cancelled");
+	if (r == -EMSGSIZE)
+		return r;
 	if (r < 0)
 		return spout__pg_fail_with_message(failure, r, PQerrorMessage(conn->pq));
 	if (conn->doomed)

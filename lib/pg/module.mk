@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 lib_libspout_all_la_SOURCES += \
 	%D%/copy.c \
+	%D%/measure.c \
 	%D%/row_stream.c \
 	%D%/talk.c %D%/talk.h
 spoutinclude_HEADERS += lib/include/spout/pg_stream.h

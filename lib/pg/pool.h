@@ -304,6 +304,17 @@ void spout__pg_last_words(struct spout__pg_conn *conn);
 void spout__pg_failure_text(
     const struct spout__pg_failure *failure, char *ret_text, size_t size);
 
+/* --- measure.c -------------------------------------------------------------------- */
+
+/**
+ * Read from the socket, and add to *waiting_bytes how much that was: what is read until a
+ * result is whole, when the caller sets it to 0. False: the connection is lost.
+ */
+bool spout__pg_consume(PGconn *pq, uint64_t *waiting_bytes);
+/** Is that more than max_result_bytes? Then conn->failure says that `what` is. */
+bool spout__pg_too_large(
+    struct spout__pg_conn *conn, uint64_t waiting_bytes, const char *what);
+
 /* --- cancel.c: cancel requests, on a thread of their own -------------------------- */
 
 /** Have the statement that runs on `conn` cancelled, now and until it ends. With the

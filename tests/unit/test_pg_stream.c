@@ -14,7 +14,9 @@
 #include "async/async.h"
 #include "pg_help.h"
 
-static const struct setup usual = { .threads = 4 };
+/* Patient: the machine may have much else to do. */
+static const struct setup usual = { .threads = 4,
+	.options = { .acquire_ms = 30000, .connect_ms = 30000 } };
 
 #define STREAM_TEST(name, body) \
 	static void name(void) \
@@ -28,6 +30,14 @@ static const struct setup usual = { .threads = 4 };
 	"SELECT t FROM (SELECT repeat('x', 100) AS t, generate_series(1, 100000000)) s"
 #define WRITING \
 	"SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'ClientWrite'"
+
+/* The pool is whole, as soon as the server is through with what was cut off. */
+static void
+check_all(void)
+{
+	wait_until(sessions("active") == 0);
+	check_whole(4);
+}
 
 /* --- rows ------------------------------------------------------------------------- */
 
@@ -52,7 +62,7 @@ rows_in_order(void *arg)
 	CU_ASSERT_PTR_NULL(spout_pg_stream_next(stream));
 	spout_pg_stream_close(stream);
 	CU_ASSERT_PTR_NULL(spout_pg_stream_next(stream));
-	check_whole(4);
+	check_all();
 }
 STREAM_TEST(rows_come_one_by_one, rows_in_order)
 
@@ -117,7 +127,7 @@ errors(void *arg)
 	CU_ASSERT_EQUAL(error, -EHOSTDOWN);
 	CU_ASSERT_PTR_NULL(spout_try_pg_stream("SELECT $1::int", (void *)&error));
 	CU_ASSERT_EQUAL(errno, EINVAL);
-	check_whole(4);
+	check_all();
 }
 STREAM_TEST(an_error_comes_behind_its_rows, errors)
 
@@ -139,7 +149,7 @@ slow(void *arg)
 	spout_pg_stream_close(stream);
 	CU_ASSERT_PTR_NULL(spout_pg_stream_next(stream));
 	wait_until(sessions("active") == 0);
-	check_whole(4);
+	check_all();
 }
 STREAM_TEST(nothing_is_read_ahead_of_a_slow_reader, slow)
 
@@ -197,7 +207,7 @@ abandoned(void *arg)
 	wait_until(ending.gone);
 	CU_ASSERT_EQUAL(ending.error, -ETIMEDOUT);
 	wait_until(sessions("active") == 0);
-	check_whole(4);
+	check_all();
 }
 STREAM_TEST(an_abandoned_stream_is_cancelled, abandoned)
 
@@ -239,7 +249,38 @@ large_row(void *arg)
 				 "(VALUES (10), (12000000)) AS v(n)");
 	CU_ASSERT_EQUAL(rows_before_error(stream, &error), 1);
 	CU_ASSERT_EQUAL(error, -EMSGSIZE);
-	check_whole(4);
+	check_all();
+}
+
+/* What is not streamed has one, too, on whichever thread. */
+static int
+exec_large(struct pg_conn *conn, void *arg)
+{
+	(void)arg;
+	if (spout_pg_exec(conn, "SELECT repeat('x', 1000) FROM "
+				"generate_series(1, 900)") == NULL)
+		return 1;
+	if (spout_pg_exec(conn, "SELECT repeat('x', 1000) FROM "
+				"generate_series(1, 99000)") != NULL)
+		return 2;
+	return spout_pg_exec_error(conn);
+}
+
+static void
+large_result(void *arg)
+{
+	(void)arg;
+	CU_ASSERT_EQUAL(spout_try_pg_run(exec_large, NULL), -EMSGSIZE);
+	CU_ASSERT_STRING_EQUAL(spout_error(), "the result is larger than 1048576 bytes");
+	wait_until(sessions("active") == 0);
+	check_all();
+}
+
+static void
+the_result_of_a_function_has_a_limit(void)
+{
+	with_pool(&(struct setup){ .threads = 4, .options.max_result_bytes = 1u << 20 },
+	    large_result);
 }
 
 static void
@@ -262,7 +303,7 @@ crowded(void *arg)
 	CU_ASSERT_EQUAL(errno, ENOBUFS);
 	spout_pg_stream_close(a);
 	spout_pg_stream_close(b);
-	a = spout_pg_stream("SELECT 1");
+	wait_until((a = spout_try_pg_stream("SELECT 1")) != NULL);
 	CU_ASSERT_PTR_NOT_NULL(spout_pg_stream_next(a));
 }
 
@@ -270,7 +311,8 @@ static void
 a_stream_waits_for_a_connection_but_not_for_ever(void)
 {
 	with_pool(
-	    &(struct setup){ .threads = 2, .options.acquire_ms = 200 }, crowded);
+	    &(struct setup){ .threads = 2, .options.acquire_ms = 200,
+		.options.connect_ms = 30000 }, crowded);
 }
 
 static void
@@ -333,7 +375,7 @@ copy_rows(void *arg)
 	CU_ASSERT_TRUE(spout_row_is_null(rows, 4, "d"));
 	CU_ASSERT_TRUE(spout_row_is_null(rows, 4, "x"));
 	spout_pg_query("DROP TABLE copied");
-	check_whole(4);
+	check_all();
 }
 STREAM_TEST(rows_are_copied_with_their_escapes, copy_rows)
 
@@ -392,7 +434,7 @@ copy_large(void *arg)
 			      "ORDER BY id)) FROM binary_copy b) AS same");
 	CU_ASSERT_TRUE(spout_row_bool(rows, 0, "same"));
 	spout_pg_query("DROP TABLE large, binary_copy");
-	check_whole(4);
+	check_all();
 }
 STREAM_TEST(large_data_goes_out_and_in_again, copy_large)
 
@@ -443,7 +485,7 @@ copy_errors(void *arg)
 	CU_ASSERT_EQUAL(write_until_error(copy, "1\n", &bytes), -EHOSTDOWN);
 	CU_ASSERT_EQUAL(count_of("faulty"), 0);
 	spout_pg_query("DROP TABLE faulty");
-	check_whole(4);
+	check_all();
 }
 STREAM_TEST(what_the_server_refuses_is_said_early, copy_errors)
 
@@ -484,7 +526,7 @@ no_copy(void *arg)
 	CU_ASSERT_EQUAL(spout_pg_copy_read(copy).len, 0);
 	CU_ASSERT_EQUAL(spout_pg_copy_read(copy).len, 0);
 	spout_pg_query("DROP TABLE other");
-	check_whole(4);
+	check_all();
 }
 STREAM_TEST(what_is_no_copy_is_refused, no_copy)
 
@@ -551,7 +593,7 @@ copy_given_up(void *arg)
 	CU_ASSERT_EQUAL(count_of("slowly"), 0);
 	spout_pg_query("DROP TABLE given_up, slowly");
 	spout_pg_query("DROP FUNCTION doze");
-	check_whole(4);
+	check_all();
 }
 STREAM_TEST(of_a_copy_that_is_given_up_nothing_stays, copy_given_up)
 
@@ -582,7 +624,7 @@ copy_out_errors(void *arg)
 	while ((r = spout_try_pg_copy_read(copy, &data)) > 0)
 		continue;
 	CU_ASSERT_EQUAL(r, -EHOSTDOWN);
-	check_whole(4);
+	check_all();
 }
 STREAM_TEST(an_error_comes_behind_the_data, copy_out_errors)
 
@@ -603,7 +645,7 @@ copy_out_slow(void *arg)
 	spout_pg_copy_close(copy);
 	CU_ASSERT_EQUAL(spout_pg_copy_read(copy).len, 0);
 	wait_until(sessions("active") == 0);
-	check_whole(4);
+	check_all();
 }
 STREAM_TEST(nothing_is_copied_ahead_of_a_slow_reader, copy_out_slow)
 
@@ -615,6 +657,7 @@ static const struct unit_test row_tests[] = {
 	UNIT_TEST(an_abandoned_stream_is_cancelled),
 	UNIT_TEST(a_fast_stream_leaves_room_for_others),
 	UNIT_TEST(a_row_has_a_limit),
+	UNIT_TEST(the_result_of_a_function_has_a_limit),
 	UNIT_TEST(a_stream_waits_for_a_connection_but_not_for_ever),
 	UNIT_TEST(without_a_database_a_stream_says_so),
 	UNIT_END,

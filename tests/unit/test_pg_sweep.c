@@ -71,7 +71,8 @@ stop_pool(void *arg)
 static void
 with_swept_pool(void *arg)
 {
-	const struct spout__pg_options options = { .url = cluster_url, .name = "test" };
+	const struct spout__pg_options options = { .url = cluster_url, .name = "test",
+		.acquire_ms = 30000, .connect_ms = 30000 };
 
 	CU_ASSERT_PTR_NOT_NULL(spout_pool_new("db", .min_threads = 2));
 	CU_ASSERT_EQUAL(spout__pg_start(spout_loop_current(), &options), 0);

@@ -33,8 +33,8 @@
  * -ENOBUFS (no connection free in time, queue full, server out of resources),
  * -EAGAIN (conflict with other transactions, lock not available),
  * -ETIMEDOUT (deadline, or the server's statement_timeout), -ECANCELED, -EIO (the server
- * refused the statement: spout_pg_sqlstate() says why), -EMSGSIZE (a query's result is
- * larger than 64 MiB), -EINVAL (misuse), -ENOMEM.
+ * refused the statement: spout_pg_sqlstate() says why), -EMSGSIZE (a result is larger
+ * than 64 MiB, measured while it comes in), -EINVAL (misuse), -ENOMEM.
  *
  * Results of any size, and COPY: spout/pg_stream.h. Notifications: spout/pg_listen.h.
  *
