@@ -298,6 +298,8 @@ supervise(struct spout__listeners *listeners, struct spout__scoreboard *board)
 		.on_reopen = spout__program_reopen,
 		.watched_fd = program.watched_fd,
 		.on_watched = on_rebuilt,
+		.argv = program.argv,
+		.on_exec = spout__program_before_exec,
 		.run_as = s->user ? &s->identity : NULL,
 		.pid_file = s->pid_file,
 		.max_requests = s->max_requests,
@@ -325,6 +327,8 @@ run(void)
 	status = open_listeners(&listeners);
 	if (status)
 		return status;
+	if (program.settings.max_processes < listeners.n_slots)
+		program.settings.max_processes = listeners.n_slots;
 	board = spout__scoreboard_new(program.settings.max_processes);
 	if (board == NULL)
 		status = complain(1, "no shared memory: %s", strerror(errno));

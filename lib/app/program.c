@@ -60,3 +60,12 @@ spout__program_open_access_log(const struct spout__program *program)
 
 	return fd < 0 ? -errno : fd;
 }
+
+void
+spout__program_before_exec(void *arg)
+{
+	const struct spout__program *program = arg;
+
+	spout__secret_pass_on(
+	    program->settings.cookie_secret_file, program->settings.cookie_secret);
+}

@@ -59,6 +59,9 @@ void spout__program_configure_log(const struct spout__program *program);
 /** Open the file of the access log. Returns a descriptor, or -errno. */
 int spout__program_open_access_log(const struct spout__program *program);
 
+/** Before the program on disk is started in an upgrade: what the environment lacks. */
+void spout__program_before_exec(void *arg);
+
 /* reload.c: what the supervisor calls, `arg` is the program. */
 
 /** Read the configuration again; 0, or -EINVAL after having logged what is wrong. */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "web/keyring.h"
 
 #define ENVIRONMENT "SPOUT_COOKIE_SECRET"
@@ -66,4 +67,11 @@ spout__secret_read(const char *path, char to[SPOUT__SECRET_ROOM], char *why)
 		return rc;
 	rc = spout__keyring_parse(to, &keys, &reason);
 	return rc != 0 ? refuse(why, "holds no secret", reason) : 0;
+}
+
+void
+spout__secret_pass_on(const char *path, const char secret[SPOUT__SECRET_ROOM])
+{
+	if (path == NULL && secret[0] != '\0' && setenv(ENVIRONMENT, secret, 1) < 0)
+		spout_warning("the secret of the cookies is not passed on");
 }

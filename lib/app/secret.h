@@ -14,4 +14,7 @@
  */
 int spout__secret_read(const char *path, char to[SPOUT__SECRET_ROOM], char *why);
 
+/** Put what came from the environment back there, for the next program. */
+void spout__secret_pass_on(const char *path, const char secret[SPOUT__SECRET_ROOM]);
+
 #endif

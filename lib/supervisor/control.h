@@ -22,6 +22,9 @@ enum spout__control_kind {
 	SPOUT__CONTROL_STOP,  /* the same at once: cancel what runs; value as above */
 	SPOUT__CONTROL_RETIRE, /* as DRAIN, but a new worker serves the same sockets:
 	                        * readiness stays, clients may move in peace */
+	/* between the supervisors of two programs, in an upgrade */
+	SPOUT__CONTROL_TAKE_OVER, /* the new one is responsible now */
+	/* supervisor to worker */
 	SPOUT__CONTROL_LOG, /* with a descriptor: the access log goes there from now on */
 	SPOUT__CONTROL_PEER, /* with a descriptor: a stream to another worker, value as
 	                      * spout__peer_value() */

@@ -21,9 +21,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "supervisor/inherit.h"
+#include "supervisor/steer.h"
 
-#define LISTEN_FDS_START 3 /* sd_listen_fds(3) */
-#define LISTEN_FDS_MAX 256
 #define USER_TIMEOUT_MS 30000
 #define NOTSENT_LOWAT (128 * 1024)
 #define KEEPALIVE_IDLE_S 60
@@ -137,11 +137,24 @@ remove_stale(const struct spout__listen_address *a, const char *path)
 	return rc;
 }
 
+/* Its socket file is ours to remove. */
+static void
+own_path(struct spout__listener *l)
+{
+	const char *path = ((const struct sockaddr_un *)&l->address.addr)->sun_path;
+	struct stat st;
+
+	if (lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return;
+	l->owns_path = true;
+	l->path_dev = st.st_dev;
+	l->path_ino = st.st_ino;
+}
+
 static int
 open_unix(struct spout__listener *l, unsigned mode)
 {
 	const char *path = ((struct sockaddr_un *)&l->address.addr)->sun_path;
-	struct stat st;
 	mode_t old;
 	int fd, rc = remove_stale(&l->address, path);
 
@@ -155,11 +168,8 @@ open_unix(struct spout__listener *l, unsigned mode)
 	if (rc < 0)
 		rc = -errno;
 	umask(old);
-	if (rc == 0 && lstat(path, &st) == 0) {
-		l->owns_path = true;
-		l->path_dev = st.st_dev;
-		l->path_ino = st.st_ino;
-	}
+	if (rc == 0)
+		own_path(l);
 	if (rc == 0 && listen(fd, SPOUT__LISTEN_BACKLOG) < 0)
 		rc = -errno;
 	if (rc < 0)
@@ -219,15 +229,20 @@ open_sockets(struct spout__listener *l, unsigned unix_mode)
 	int rc = 0;
 
 	if (l->address.addr.ss_family == AF_UNIX) {
+		if (l->n_adopted > 0)
+			return 0;
 		rc = open_unix(l, unix_mode);
 		if (rc >= 0)
 			l->fds[0] = rc;
 		return rc < 0 ? rc : 0;
 	}
-	l->asked_port = (uint16_t)spout__listen_port(&l->address);
 	if (l->mode == SPOUT__LISTEN_PORTS && l->asked_port + l->n_fds - 1 > 65535)
 		return -ERANGE;
-	for (i = 0; i < l->n_fds && rc == 0; i++) {
+	/* Nobody is there yet to answer at the new ones. */
+	if (l->n_adopted > 0 && l->mode == SPOUT__LISTEN_REUSEPORT &&
+	    (rc = spout__steer_first(l->fds[0], l->n_adopted)) < 0)
+		spout_debug("cannot steer connections: %s", strerror(-rc));
+	for (i = l->n_adopted, rc = 0; i < l->n_fds && rc == 0; i++) {
 		rc = open_slot(l, i);
 		if (i == 0 && rc == 0)
 			rc = learn_address(l);
@@ -268,9 +283,34 @@ add_listener(struct spout__listeners *ls, enum spout__listen_mode mode)
 	return l;
 }
 
+/* The sockets that the process before had for this address, as far as there are any. */
+static int
+adopt_own(struct spout__listener *l, struct spout__inheritance *inheritance)
+{
+	struct spout__listen_address at = l->address;
+	unsigned port = spout__listen_port(&at);
+	int fd;
+
+	while (l->n_adopted < l->n_fds) {
+		if (l->mode == SPOUT__LISTEN_PORTS && port != 0)
+			*port_of(&at) = htons((uint16_t)(port + l->n_adopted));
+		fd = spout__inherit_take(inheritance, l->mode, l->n_adopted, &at);
+		if (fd < 0)
+			break;
+		l->fds[l->n_adopted++] = fd;
+		if (l->n_adopted > 1)
+			continue;
+		if (learn_address(l) < 0)
+			return -errno;
+		if (l->mode == SPOUT__LISTEN_REUSEPORT)
+			at = l->address; /* the same port as the first one */
+	}
+	return 0;
+}
+
 static int
 open_spec(struct spout__listeners *ls, const struct spout__listen_spec *spec,
-    char ret_why[SPOUT__WHY])
+    struct spout__inheritance *inheritance, char ret_why[SPOUT__WHY])
 {
 	struct spout__listen_address a;
 	struct spout__listener *l;
@@ -285,79 +325,87 @@ open_spec(struct spout__listeners *ls, const struct spout__listen_spec *spec,
 	l->address = a;
 	l->announce = spec->announce;
 	l->to_the_end = spec->to_the_end;
-	rc = open_sockets(l, spec->unix_mode != 0 ? spec->unix_mode : 0666);
+	l->asked_port = (uint16_t)spout__listen_port(&a);
+	rc = adopt_own(l, inheritance);
+	if (rc == 0)
+		rc = open_sockets(l, spec->unix_mode != 0 ? spec->unix_mode : 0666);
 	if (rc < 0)
 		snprintf(ret_why, SPOUT__WHY, "cannot listen on %.128s: %s", spec->text,
 		    reason(rc));
 	return rc;
 }
 
-/* --- sockets handed over --------------------------------------------------------- */
-
-unsigned
-spout__listeners_inherited(void)
-{
-	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
-	char *end;
-	unsigned long n;
-
-	if (pid == NULL || fds == NULL ||
-	    strtoul(pid, &end, 10) != (unsigned long)getpid() || *end != '\0')
-		return 0;
-	n = strtoul(fds, &end, 10);
-	return *end == '\0' && n <= LISTEN_FDS_MAX ? (unsigned)n : 0;
-}
-
+/* A socket that systemd has opened. */
 static int
-adopt(struct spout__listeners *ls, int fd, char ret_why[SPOUT__WHY])
+adopt_foreign(struct spout__listeners *ls, struct spout__inherited *item)
 {
-	struct spout__listener *l;
-	int listening = 0, flags = fcntl(fd, F_GETFL);
-	socklen_t len = sizeof(listening);
+	struct spout__listener *l = add_listener(ls, SPOUT__LISTEN_SHARED);
 
-	if (flags < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 ||
-	    !listening) {
-		snprintf(ret_why, SPOUT__WHY,
-		    "LISTEN_FDS: descriptor %d is not a listening socket", fd);
-		return -EINVAL;
-	}
-	l = add_listener(ls, SPOUT__LISTEN_SHARED);
 	if (l == NULL)
 		return -ENOMEM;
-	l->fds[0] = fd;
+	l->fds[0] = item->fd;
+	l->n_adopted = 1;
+	l->address = item->address;
 	l->inherited = true;
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-	if (learn_address(l) == 0 && l->address.addr.ss_family != AF_UNIX)
-		set_inherited_options(fd);
+	item->fd = -1;
+	if (l->address.addr.ss_family != AF_UNIX)
+		set_inherited_options(l->fds[0]);
 	return 0;
 }
 
 /* --- all of them ----------------------------------------------------------------- */
 
+static int
+open_all(struct spout__listeners *ls, const struct spout__listen_spec *specs,
+    unsigned n_specs, struct spout__inheritance *inheritance, char ret_why[SPOUT__WHY])
+{
+	unsigned i;
+	int rc = 0;
+
+	ls->items = calloc(n_specs + inheritance->n + 1, sizeof(*ls->items));
+	if (ls->items == NULL)
+		return -ENOMEM;
+	if (spout__inherit_slots(inheritance) > ls->n_slots)
+		ls->n_slots = spout__inherit_slots(inheritance);
+	for (i = 0; rc == 0 && i < n_specs; i++)
+		rc = open_spec(ls, &specs[i], inheritance, ret_why);
+	for (i = 0; rc == 0 && i < inheritance->n; i++)
+		if (!inheritance->items[i].ours)
+			rc = adopt_foreign(ls, &inheritance->items[i]);
+	return rc;
+}
+
+/* What was handed to us stays open: there may be another try. */
+static void
+close_opened(struct spout__listeners *ls)
+{
+	unsigned i, k;
+
+	for (i = 0; i < ls->n; i++)
+		for (k = 0; k < ls->items[i].n_adopted; k++)
+			ls->items[i].fds[k] = -1;
+	spout__listeners_close(ls);
+}
+
 int
 spout__listeners_open(struct spout__listeners *ls, const struct spout__listen_spec *specs,
     unsigned n_specs, unsigned n_slots, char ret_why[SPOUT__WHY])
 {
-	unsigned i, inherited = spout__listeners_inherited();
-	int rc = 0;
+	struct spout__inheritance inheritance;
+	int rc;
 
 	*ls = (struct spout__listeners){ .n_slots = n_slots };
 	snprintf(ret_why, SPOUT__WHY, "cannot listen: out of memory");
-	ls->items = calloc(n_specs + inherited + 1, sizeof(*ls->items));
-	if (ls->items == NULL)
-		return -ENOMEM;
-	for (i = 0; rc == 0 && i < n_specs; i++)
-		rc = open_spec(ls, &specs[i], ret_why);
-	for (i = 0; rc == 0 && i < inherited; i++)
-		rc = adopt(ls, LISTEN_FDS_START + (int)i, ret_why);
+	rc = spout__inherit_read(&inheritance, ret_why);
 	if (rc < 0)
-		spout__listeners_close(ls);
-	else if (inherited > 0) { /* they are not for the programs we start */
-		unsetenv("LISTEN_PID");
-		unsetenv("LISTEN_FDS");
-		unsetenv("LISTEN_FDNAMES");
+		return rc;
+	rc = open_all(ls, specs, n_specs, &inheritance, ret_why);
+	if (rc == 0) {
+		spout__inherit_release(&inheritance);
+		spout__inherit_forget();
+	} else {
+		close_opened(ls);
+		free(inheritance.items);
 	}
 	return rc;
 }
@@ -376,6 +424,28 @@ spout__listeners_close(struct spout__listeners *ls)
 	}
 	free(ls->items);
 	*ls = (struct spout__listeners){ 0 };
+}
+
+void
+spout__listeners_give_up(struct spout__listeners *ls)
+{
+	unsigned i;
+
+	ls->borrowed = true;
+	for (i = 0; i < ls->n; i++)
+		ls->items[i].owns_path = false;
+}
+
+void
+spout__listeners_take_over(struct spout__listeners *ls)
+{
+	unsigned i;
+
+	ls->borrowed = false;
+	for (i = 0; i < ls->n; i++)
+		if (ls->items[i].address.addr.ss_family == AF_UNIX &&
+		    !ls->items[i].inherited)
+			own_path(&ls->items[i]);
 }
 
 /* --- one slot more, one less ----------------------------------------------------- */

@@ -46,6 +46,7 @@ struct spout__listener {
 	int *fds;       /* -1: closed here, belongs to a sibling */
 	const char *announce;
 	bool inherited; /* from systemd, which goes on listening */
+	unsigned n_adopted; /* the first of them were open when this process began */
 	bool to_the_end;
 	uint16_t asked_port; /* 0: any */
 	bool owns_path; /* a unix socket file that we made */
@@ -56,25 +57,32 @@ struct spout__listener {
 
 struct spout__listeners {
 	unsigned n, n_slots;
+	bool borrowed; /* another process listens on them, too, and stays responsible */
 	struct spout__listener *items;
 };
 
 /**
  * Open everything for `n_slots` workers, then whatever systemd handed over (LISTEN_FDS).
- * All or nothing. Returns 0, or -errno with one line in `ret_why`.
+ * Sockets of the process before, see inherit.h, are taken where the address is the same;
+ * if it had more workers, listeners->n_slots is their number. All or nothing. Returns 0,
+ * or -errno with one line in `ret_why`.
  */
 int spout__listeners_open(struct spout__listeners *listeners,
     const struct spout__listen_spec *specs, unsigned n_specs, unsigned n_slots,
     char ret_why[SPOUT__WHY]);
-/** How many sockets LISTEN_FDS/LISTEN_PID offer to this process. */
+/** How many sockets of its own systemd offers to this process. */
 unsigned spout__listeners_inherited(void);
 /** Close all; remove the socket files we made. */
 void spout__listeners_close(struct spout__listeners *listeners);
+/** Another process is responsible from now on: leave socket files and queues to it. */
+void spout__listeners_give_up(struct spout__listeners *listeners);
+/** This process is, from now on, and alone. */
+void spout__listeners_take_over(struct spout__listeners *listeners);
 /**
  * The final stop begins: let no new connection come in, while those that are queued can
  * be accepted. Their SYN is dropped; the client's kernel sends it again after a second
  * and is refused, once the sockets are closed. Not for inherited sockets and those
- * `to_the_end`.
+ * `to_the_end`, and not if they are borrowed.
  */
 void spout__listeners_hold_off(struct spout__listeners *listeners);
 /** Nobody accepts from them any more: close those that spout__listeners_hold_off() meant.

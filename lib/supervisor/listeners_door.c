@@ -43,7 +43,7 @@ spout__listeners_hold_off(struct spout__listeners *ls)
 {
 	unsigned i, k;
 
-	for (i = 0; i < ls->n; i++) {
+	for (i = 0; i < ls->n && !ls->borrowed; i++) {
 		struct spout__listener *l = &ls->items[i];
 
 		if (!ends_early(l))

@@ -2,6 +2,7 @@
 lib_libspout_all_la_SOURCES += \
 	%D%/control.c %D%/control.h \
 	%D%/identity.c %D%/identity.h \
+	%D%/inherit.c %D%/inherit.h \
 	%D%/listeners.c %D%/listeners.h \
 	%D%/listeners_door.c \
 	%D%/peers.c \
@@ -13,4 +14,5 @@ lib_libspout_all_la_SOURCES += \
 	%D%/slots.c %D%/slots.h \
 	%D%/spawn.c \
 	%D%/steer.c %D%/steer.h \
-	%D%/supervisor.c %D%/supervisor.h
+	%D%/supervisor.c %D%/supervisor.h \
+	%D%/upgrade.c

@@ -3,6 +3,8 @@
 #ifndef SPOUT_SUPERVISOR_PIDFILE_H
 #define SPOUT_SUPERVISOR_PIDFILE_H
 
+#include <sys/types.h>
+
 #include "supervisor/listeners.h"
 
 /**
@@ -11,6 +13,8 @@
  * process that lives).
  */
 int spout__pidfile_open(const char *path, char ret_why[SPOUT__WHY]);
+/** Write another pid, of a process that has inherited the descriptor. Logs a failure. */
+void spout__pidfile_write(int fd, pid_t pid);
 /** Remove the file, release the lock. */
 void spout__pidfile_close(const char *path, int fd);
 

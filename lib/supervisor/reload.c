@@ -72,7 +72,7 @@ bool
 spout__reload_due(const struct spout__supervisor *sup)
 {
 	return sup->phase == SPOUT__PHASE_SERVING && sup->reload_wanted &&
-	    !sup->reloading && sup->scaling == SPOUT__SCALING_NOT;
+	    !sup->reloading && sup->scaling == SPOUT__SCALING_NOT && sup->kin < 0;
 }
 
 void

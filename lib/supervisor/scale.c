@@ -131,7 +131,7 @@ static bool
 is_due(const struct spout__supervisor *sup)
 {
 	return sup->phase == SPOUT__PHASE_SERVING && sup->n_wanted != sup->n_workers &&
-	    sup->scaling == SPOUT__SCALING_NOT && !sup->reloading &&
+	    sup->scaling == SPOUT__SCALING_NOT && !sup->reloading && sup->kin < 0 &&
 	    spout__spare(sup)->state == SPOUT__WORKER_STOPPED;
 }
 

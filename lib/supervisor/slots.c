@@ -257,7 +257,8 @@ backoff_ms(const struct spout__supervisor *sup, unsigned short_lives)
 static void
 relieve(struct spout__supervisor *sup, struct spout__slot *slot)
 {
-	if (slot->relieved || slot->accepted || sup->now_ms >= sup->stop_at_ms) {
+	if (slot->relieved || slot->accepted || sup->handed_over ||
+	    sup->now_ms >= sup->stop_at_ms) {
 		set_state(sup, slot, SPOUT__WORKER_STOPPED, SPOUT__NEVER);
 		return;
 	}

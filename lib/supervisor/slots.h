@@ -9,6 +9,7 @@
 
 #include "supervisor/supervisor.h"
 
+#include <signal.h>
 #include <sys/types.h>
 
 #define SPOUT__NEVER UINT64_MAX
@@ -63,6 +64,13 @@ struct spout__supervisor {
 	uint64_t pulse_floor_ms; /* heartbeats count as at least this recent */
 	uint64_t stop_at_ms;     /* while stopping: when SIGKILL comes */
 	int signal_fd, pid_fd;
+	sigset_t old_mask; /* of the caller */
+	/* An upgrade; roles and picture in upgrade.c. */
+	int kin;    /* to the supervisor of the other program; -1: none */
+	pid_t heir; /* the new program, in the old one; 0: none */
+	uint64_t upgrade_until_ms;
+	bool upgrade_wanted, handed_over;
+	char upgrade_why[240];
 	pid_t pid;
 	int status;
 	bool shut; /* the listeners are closed */
@@ -156,6 +164,25 @@ uint64_t spout__slot_requests(
     const struct spout__supervisor *sup, const struct spout__slot *slot);
 /** Serving, and no reload or scaling is going on or waits. */
 bool spout__supervisor_is_calm(const struct spout__supervisor *sup);
+
+/* upgrade.c */
+
+/** SIGUSR2: start the program on disk as soon as nothing else is going on. */
+void spout__upgrade_ask(struct spout__supervisor *sup);
+/** Once a round: the next step, if it is time for one. */
+void spout__upgrade_round(struct spout__supervisor *sup);
+/** When the next round has to be, or SPOUT__NEVER. */
+uint64_t spout__upgrade_wakes_ms(const struct spout__supervisor *sup);
+/** Read what the other program says. */
+void spout__upgrade_read(struct spout__supervisor *sup);
+/** The new program has ended, with this wait status. */
+void spout__upgrade_reaped(struct spout__supervisor *sup, int status);
+/** The old program stops: so does the new one. */
+void spout__upgrade_stop(struct spout__supervisor *sup);
+/** In a program that was just started: is it a new one? Before the pid file. */
+void spout__upgrade_begin(struct spout__supervisor *sup);
+/** All workers serve: tell the old one. */
+void spout__upgrade_serving(struct spout__supervisor *sup);
 
 /** SIGUSR1: open the log files anew, here and in the workers. */
 void spout__reopen_logs(struct spout__supervisor *sup);

@@ -79,6 +79,8 @@ close_inherited(struct spout__supervisor *sup, unsigned own)
 	close(sup->signal_fd);
 	if (sup->pid_fd >= 0)
 		close(sup->pid_fd);
+	if (sup->kin >= 0)
+		close(sup->kin);
 	if (sup->o.listeners != NULL)
 		spout__listeners_keep(sup->o.listeners, own);
 }

@@ -39,6 +39,13 @@ stop_slots(struct spout__supervisor *sup, enum spout__control_kind how)
 		spout__slot_stop(sup, &sup->slots[i], how);
 }
 
+/* Nobody else listens on the same sockets. */
+static bool
+is_alone(const struct spout__supervisor *sup)
+{
+	return sup->o.listeners == NULL || !sup->o.listeners->borrowed;
+}
+
 void
 spout__supervisor_stop(struct spout__supervisor *sup, int status)
 {
@@ -49,9 +56,10 @@ spout__supervisor_stop(struct spout__supervisor *sup, int status)
 	sup->phase = SPOUT__PHASE_STOPPING;
 	sup->stop_at_ms = sup->now_ms + sup->o.drain_timeout_ms + sup->o.kill_grace_ms;
 	atomic_store_explicit(&sup->o.board->stopping, 1, memory_order_relaxed);
+	spout__upgrade_stop(sup);
 	if (sup->o.listeners != NULL)
 		spout__listeners_hold_off(sup->o.listeners);
-	stop_slots(sup, SPOUT__CONTROL_DRAIN);
+	stop_slots(sup, is_alone(sup) ? SPOUT__CONTROL_DRAIN : SPOUT__CONTROL_RETIRE);
 }
 
 static void
@@ -70,7 +78,7 @@ bool
 spout__supervisor_is_calm(const struct spout__supervisor *sup)
 {
 	return sup->phase == SPOUT__PHASE_SERVING && !sup->reload_wanted &&
-	    !sup->reloading && sup->scaling == SPOUT__SCALING_NOT &&
+	    !sup->reloading && sup->scaling == SPOUT__SCALING_NOT && sup->kin < 0 &&
 	    sup->n_wanted == sup->n_workers &&
 	    spout__spare(sup)->state == SPOUT__WORKER_STOPPED;
 }
@@ -111,6 +119,8 @@ reap(struct spout__supervisor *sup)
 
 		if (slot != NULL)
 			spout__slot_reaped(sup, slot, status);
+		else if (pid == sup->heir)
+			spout__upgrade_reaped(sup, status);
 	}
 }
 
@@ -145,6 +155,12 @@ on_signal(struct spout__supervisor *sup, uint32_t signo)
 	case SIGTTOU:
 		spout__scale_ask(sup, sup->n_wanted - 1);
 		break;
+	case SIGUSR2:
+		if (sup->o.argv != NULL) {
+			spout__upgrade_ask(sup);
+			break;
+		}
+		/* fallthrough */
 	default:
 		if ((sup->noted_signals & 1u << signo) == 0)
 			spout_warning(
@@ -178,6 +194,7 @@ next_wait_ms(const struct spout__supervisor *sup)
 	uint64_t at = sup->now_ms + pulse_interval_ms(sup);
 	uint64_t scale = spout__scale_wakes_ms(sup);
 	uint64_t recycle = spout__recycle_wakes_ms(sup);
+	uint64_t upgrade = spout__upgrade_wakes_ms(sup);
 	unsigned i;
 
 	if (spout__reload_due(sup))
@@ -186,6 +203,8 @@ next_wait_ms(const struct spout__supervisor *sup)
 		at = scale;
 	if (recycle < at)
 		at = recycle;
+	if (upgrade < at)
+		at = upgrade;
 	for (i = 0; i < n_slots(sup); i++)
 		if (sup->slots[i].deadline_ms < at)
 			at = sup->slots[i].deadline_ms;
@@ -219,14 +238,15 @@ wait_for_events(struct spout__supervisor *sup, struct pollfd *fds)
 	sup->now_ms = spout__clock_ms();
 	asked = next_wait_ms(sup);
 	fds[0] = (struct pollfd){ .fd = sup->signal_fd, .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = sup->kin, .events = POLLIN };
 	for (i = 0; i < n_slots(sup); i++)
-		fds[1 + i] =
+		fds[2 + i] =
 		    (struct pollfd){ .fd = sup->slots[i].control, .events = POLLIN };
-	fds[1 + i] = (struct pollfd){ .fd = -1, .events = POLLIN };
+	fds[2 + i] = (struct pollfd){ .fd = -1, .events = POLLIN };
 	if (sup->o.watched_fd > 0)
-		fds[1 + i].fd = sup->o.watched_fd;
-	if (poll(fds, 2 + n_slots(sup), asked) < 0)
-		fds[1 + i].revents = 0; /* EINTR, ENOMEM: the next round tries again */
+		fds[2 + i].fd = sup->o.watched_fd;
+	if (poll(fds, 3 + n_slots(sup), asked) < 0)
+		fds[2 + i].revents = 0; /* EINTR, ENOMEM: the next round tries again */
 	sup->now_ms = spout__clock_ms();
 	notice_pause(sup, sup->now_ms - before, asked);
 }
@@ -243,8 +263,11 @@ check_serving(struct spout__supervisor *sup)
 			return;
 	sup->phase = SPOUT__PHASE_SERVING;
 	atomic_store_explicit(&sup->o.board->serving, 1, memory_order_relaxed);
-	if (sup->o.listeners != NULL)
+	if (sup->o.listeners != NULL) {
+		spout__listeners_steer(sup->o.listeners, sup->n_workers);
 		spout__listeners_announce(sup->o.listeners);
+	}
+	spout__upgrade_serving(sup);
 	if (sup->o.on_serving != NULL)
 		sup->o.on_serving(sup->o.arg);
 }
@@ -292,10 +315,11 @@ run_round(struct spout__supervisor *sup, struct pollfd *fds)
 	unsigned i;
 
 	wait_for_events(sup, fds);
-	look_at_watched(sup, &fds[1 + n_slots(sup)]);
+	look_at_watched(sup, &fds[2 + n_slots(sup)]);
 	for (i = 0; i < n_slots(sup); i++)
 		if (sup->slots[i].control >= 0)
 			spout__slot_read(sup, &sup->slots[i]);
+	spout__upgrade_read(sup);
 	read_signals(sup);
 	reap(sup);
 	check_serving(sup);
@@ -308,6 +332,7 @@ run_round(struct spout__supervisor *sup, struct pollfd *fds)
 	spout__reload_round(sup);
 	spout__scale_round(sup);
 	spout__recycle_round(sup);
+	spout__upgrade_round(sup);
 }
 
 /* --- life cycle ------------------------------------------------------------------ */
@@ -404,37 +429,53 @@ static int
 run_with_memory(struct spout__supervisor *sup, struct pollfd *fds)
 {
 	char why[SPOUT__WHY];
-	sigset_t old;
 
-	if (sup->o.pid_file != NULL) {
+	spout__upgrade_begin(sup);
+	if (sup->o.pid_file != NULL && sup->pid_fd < 0) {
 		sup->pid_fd = spout__pidfile_open(sup->o.pid_file, why);
 		if (sup->pid_fd < 0) {
 			spout_error_log("%s", why);
 			return 1;
 		}
 	}
-	sup->signal_fd = open_signals(&old);
+	sup->signal_fd = open_signals(&sup->old_mask);
 	if (sup->signal_fd >= 0) {
 		warn_of_threads();
 		supervise(sup, fds);
 		close(sup->signal_fd);
-		sigprocmask(SIG_SETMASK, &old, NULL);
+		sigprocmask(SIG_SETMASK, &sup->old_mask, NULL);
 	} else {
 		spout_error_log("signalfd: %s", strerror(-sup->signal_fd));
 		sup->status = 1;
 	}
-	if (sup->pid_fd >= 0)
+	if (sup->kin >= 0) { /* never responsible: what there is belongs to the other */
+		close(sup->kin);
+		if (sup->pid_fd >= 0 && sup->heir == 0)
+			close(sup->pid_fd);
+	}
+	if (sup->pid_fd >= 0 && (sup->kin < 0 || sup->heir != 0))
 		spout__pidfile_close(sup->o.pid_file, sup->pid_fd);
 	return sup->status;
+}
+
+/* The process before had more workers: fill their slots, then empty them. */
+static void
+set_workers(struct spout__supervisor *sup)
+{
+	const struct spout__listeners *ls = sup->o.listeners;
+
+	sup->n_wanted = sup->n_workers = sup->o.n_workers;
+	if (ls != NULL && ls->n_slots > sup->n_workers &&
+	    ls->n_slots <= sup->o.max_workers)
+		sup->n_workers = ls->n_slots;
 }
 
 int
 spout__supervisor_run(const struct spout__supervisor_options *options)
 {
 	struct spout__supervisor sup = { .o = *options,
-		.n_workers = options->n_workers,
-		.n_wanted = options->n_workers,
 		.pid_fd = -1,
+		.kin = -1,
 		.pid = getpid() };
 	struct pollfd *fds;
 	int status = 1;
@@ -446,9 +487,10 @@ spout__supervisor_run(const struct spout__supervisor_options *options)
 		return 1;
 	}
 	spout_random(&sup.host, sizeof(sup.host));
+	set_workers(&sup);
 	sup.slots = calloc(n_slots(&sup), sizeof(*sup.slots));
 	sup.deaths = calloc(sup.o.restart_budget, sizeof(*sup.deaths));
-	fds = calloc(2 + n_slots(&sup), sizeof(*fds));
+	fds = calloc(3 + n_slots(&sup), sizeof(*fds));
 	if (sup.slots != NULL && sup.deaths != NULL && fds != NULL)
 		status = run_with_memory(&sup, fds);
 	else

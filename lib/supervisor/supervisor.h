@@ -28,7 +28,7 @@
  * - A restart budget per time window breaks a crash loop: the program ends, and says why.
  * - A first generation that cannot boot ends the program with the worker's last words.
  * - SIGTERM, SIGINT, SIGQUIT: graceful stop, SIGKILL after drain_timeout_ms. A second
- *   one leaves quick_timeout_ms. SIGUSR2 is ignored.
+ *   one leaves quick_timeout_ms.
  * - SIGTTIN, SIGTTOU: one worker more, one less (at least one stays). A new one gets
  *   connections when it is ready. For one that leaves, connections are steered to the
  *   others first; then it drains, and its sockets close: see scale.c.
@@ -42,6 +42,7 @@
  * - SIGUSR1: the log files are opened anew.
  * - Workers talk to each other over streams that are made here, when one of them is born,
  *   and passed to both; none of them stays open here.
+ * - SIGUSR2: the program on disk takes over, when it is ready: see upgrade.c.
  * - Workers die with the supervisor (PR_SET_PDEATHSIG).
  */
 #ifndef SPOUT_SUPERVISOR_SUPERVISOR_H
@@ -71,7 +72,9 @@ struct spout__worker {
 };
 
 struct spout__supervisor_options {
-	unsigned n_workers; /* at the start, 1 to SPOUT__WORKERS_MAX */
+	/* 1 to SPOUT__WORKERS_MAX; if the listeners have more slots, those are filled
+	 * at first, and then emptied one by one. */
+	unsigned n_workers;
 	unsigned max_workers; /* that there may ever be [n_workers] */
 	struct spout__listeners *listeners;
 	struct spout__scoreboard *board; /* with max_workers slots */
@@ -102,6 +105,10 @@ struct spout__supervisor_options {
 	/* Each worker gets a stream to each other one: PEER messages on its control
 	 * socket, then PEERED. Those beyond SPOUT__PEERED_MAX get none. */
 	bool peers;
+	/* SIGUSR2: what to start; NULL: the signal is ignored. In the child, before:
+	 * on_exec, which may set what the environment lacks. May be NULL. */
+	char **argv;
+	void (*on_exec)(void *arg);
 	const struct spout__identity *run_as; /* NULL: stay who we are */
 	const char *pid_file;                 /* NULL: none */
 	uint64_t drain_timeout_ms; /* what a graceful stop may take [30000] */

@@ -1,4 +1,9 @@
 # SPDX-License-Identifier: MIT
+# Operating a program: upgrades, systemd, load balancers.
+EXTRA_DIST += \
+	%D%/test_upgrade.py \
+	%D%/upgraded.py
+
 # Programs that the integration tests run besides those of src/.
 noinst_PROGRAMS += %D%/children %D%/site %D%/topics
 %C%_children_SOURCES = %D%/children.c

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "supervisor/listeners.h"
+#include "supervisor/inherit.h"
 
 static void
 addresses_that_are_understood(void)
@@ -462,6 +462,80 @@ inherited_sockets_become_shared_listeners(void)
 	close(fd);
 }
 
+/* The sockets of `ls`, and their names, as those that the next program would get. */
+static unsigned
+hand_on(const struct spout__listeners *ls, char names[1024])
+{
+	char name[SPOUT__FD_NAME];
+	unsigned i, k, n = 0;
+	int high[8];
+
+	names[0] = '\0';
+	for (i = 0; i < ls->n; i++)
+		for (k = 0; k < ls->items[i].n_fds; k++) {
+			spout__inherit_name(&ls->items[i], k, name);
+			snprintf(names + strlen(names), 1024 - strlen(names), "%s%s",
+			    n > 0 ? ":" : "", name);
+			high[n++] = fcntl(ls->items[i].fds[k], F_DUPFD_CLOEXEC, 50);
+		}
+	for (i = 0; i < n; i++)
+		dup2(high[i], 3 + (int)i);
+	return n;
+}
+
+/* In a child: what the next program makes of the sockets of this one. */
+static int
+take_from(const struct spout__listeners *ls, const struct spout__listen_spec *specs)
+{
+	struct spout__listeners next;
+	char names[1024], text[16], why[SPOUT__WHY];
+	unsigned n = hand_on(ls, names);
+
+	snprintf(text, sizeof(text), "%d", (int)getpid());
+	setenv("LISTEN_PID", text, 1);
+	snprintf(text, sizeof(text), "%u", n);
+	setenv("LISTEN_FDS", text, 1);
+	setenv("LISTEN_FDNAMES", names, 1);
+	if (spout__listeners_inherited() != 0)
+		return 1; /* none of them is systemd's */
+	if (spout__listeners_open(&next, specs, 2, 2, why) < 0)
+		return 2;
+	if (next.n != 2 || next.n_slots != 3 || next.items[0].n_adopted != 3 ||
+	    next.items[1].n_adopted != 1 || next.items[1].owns_path)
+		return 3;
+	if (next.items[0].fds[2] != 5 || next.items[1].fds[0] != 6 ||
+	    port_of_fd(next.items[0].fds[2]) != port_of_fd(ls->items[0].fds[0]))
+		return 4;
+	if (fcntl(7, F_GETFD) != -1 || getenv("LISTEN_FDNAMES") != NULL)
+		return 5; /* the third address is not among those of the new program */
+	spout__listeners_take_over(&next);
+	return next.items[1].owns_path ? 0 : 6;
+}
+
+static void
+sockets_of_the_program_before_are_taken_by_address(void)
+{
+	struct spout__listen_spec specs[] = { { .text = "127.0.0.1:0" },
+		{ .text = listen_text },
+		{ .text = "127.0.0.1:0", .mode = SPOUT__LISTEN_SHARED } };
+	struct spout__listeners ls;
+	char why[SPOUT__WHY];
+	int status = -1;
+	pid_t pid;
+
+	make_dir();
+	CU_ASSERT_EQUAL_FATAL(spout__listeners_open(&ls, specs, 3, 3, why), 0);
+	pid = unit_fork();
+	if (pid == 0)
+		_exit(take_from(&ls, specs));
+	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	CU_ASSERT_EQUAL(status, 0);
+	spout__listeners_give_up(&ls);
+	spout__listeners_close(&ls);
+	CU_ASSERT_EQUAL(unlink(path), 0); /* it was left to the other */
+	rmdir(dir);
+}
+
 static void
 sockets_for_another_process_are_left_alone(void)
 {
@@ -488,6 +562,7 @@ static const struct unit_test listener_tests[] = {
 	UNIT_TEST(stale_unix_socket_is_replaced_a_file_never),
 	UNIT_TEST(socket_file_of_another_is_not_removed_at_close),
 	UNIT_TEST(inherited_sockets_become_shared_listeners),
+	UNIT_TEST(sockets_of_the_program_before_are_taken_by_address),
 	UNIT_TEST(sockets_for_another_process_are_left_alone),
 	UNIT_END,
 };
