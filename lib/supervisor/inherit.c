@@ -13,6 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "supervisor/notify.h"
+
 #define PREFIX "spout-"
 
 static const char *const mode_names[] = { [SPOUT__LISTEN_REUSEPORT] = "reuseport",
@@ -37,7 +39,7 @@ spout__inherit_name(
 
 /* Reads what spout__inherit_name() wrote. */
 static void
-read_name(struct spout__inherited *item, const char *name)
+read_name(struct spout__inherited *item)
 {
 	unsigned i;
 
@@ -45,7 +47,7 @@ read_name(struct spout__inherited *item, const char *name)
 		char format[32];
 
 		snprintf(format, sizeof(format), PREFIX "%s-%%4u-", mode_names[i]);
-		if (sscanf(name, format, &item->slot) != 1)
+		if (sscanf(item->name, format, &item->slot) != 1)
 			continue;
 		item->mode = (enum spout__listen_mode)i;
 		item->ours = item->slot < SPOUT__LISTEN_FDS_MAX;
@@ -97,6 +99,8 @@ look_at(struct spout__inherited *item)
 		return -errno;
 	fcntl(item->fd, F_SETFD, FD_CLOEXEC);
 	fcntl(item->fd, F_SETFL, flags | O_NONBLOCK);
+	/* The process before may have held off connections when it stopped. */
+	setsockopt(item->fd, SOL_SOCKET, SO_DETACH_FILTER, &listening, sizeof(listening));
 	return 0;
 }
 
@@ -105,7 +109,6 @@ spout__inherit_read(struct spout__inheritance *ret, char ret_why[SPOUT__WHY])
 {
 	const char *names = getenv("LISTEN_FDNAMES");
 	unsigned n = count_offered();
-	char name[SPOUT__FD_NAME];
 
 	*ret = (struct spout__inheritance){ 0 };
 	ret->items = calloc(n + 1, sizeof(*ret->items));
@@ -115,8 +118,8 @@ spout__inherit_read(struct spout__inheritance *ret, char ret_why[SPOUT__WHY])
 		struct spout__inherited *item = &ret->items[ret->n];
 
 		item->fd = SPOUT__LISTEN_FDS_START + (int)ret->n;
-		next_name(&names, name);
-		read_name(item, name);
+		next_name(&names, item->name);
+		read_name(item);
 		if (look_at(item) == 0)
 			continue;
 		snprintf(ret_why, SPOUT__WHY,
@@ -135,10 +138,9 @@ spout__listeners_inherited(void)
 
 	for (i = 0; i < n; i++) {
 		struct spout__inherited item = { 0 };
-		char name[SPOUT__FD_NAME];
 
-		next_name(&names, name);
-		read_name(&item, name);
+		next_name(&names, item.name);
+		read_name(&item);
 		count += !item.ours;
 	}
 	return count;
@@ -150,8 +152,10 @@ spout__inherit_release(struct spout__inheritance *inheritance)
 	unsigned i;
 
 	for (i = 0; i < inheritance->n; i++)
-		if (inheritance->items[i].fd >= 0 && inheritance->items[i].ours)
+		if (inheritance->items[i].fd >= 0 && inheritance->items[i].ours) {
 			close(inheritance->items[i].fd);
+			spout__notify_unstore(inheritance->items[i].name);
+		}
 	free(inheritance->items);
 	*inheritance = (struct spout__inheritance){ 0 };
 }

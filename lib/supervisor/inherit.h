@@ -20,6 +20,7 @@ struct spout__inherited {
 	enum spout__listen_mode mode; /* if ours */
 	unsigned slot;                /* if ours: the worker's */
 	struct spout__listen_address address;
+	char name[SPOUT__FD_NAME];
 };
 
 struct spout__inheritance {
@@ -32,7 +33,7 @@ struct spout__inheritance {
  * close-on-exec. Returns 0, or -errno with one line in `ret_why`.
  */
 int spout__inherit_read(struct spout__inheritance *ret, char ret_why[SPOUT__WHY]);
-/** Close those of ours that nobody took, free. */
+/** Close those of ours that nobody took, let systemd forget them, free. */
 void spout__inherit_release(struct spout__inheritance *inheritance);
 /** They are not for the programs we start. */
 void spout__inherit_forget(void);

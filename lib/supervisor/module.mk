@@ -6,6 +6,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/listeners.c %D%/listeners.h \
 	%D%/listeners_door.c \
 	%D%/peers.c \
+	%D%/notify.c %D%/notify.h \
 	%D%/pidfile.c %D%/pidfile.h \
 	%D%/recycle.c \
 	%D%/reload.c \

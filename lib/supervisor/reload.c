@@ -19,11 +19,13 @@
 #include "supervisor/slots.h"
 
 #include "base/log.h"
+#include "supervisor/notify.h"
 
 static void
 end(struct spout__supervisor *sup)
 {
 	sup->reloading = false;
+	spout__supervisor_tell_ready(sup);
 	if (sup->o.on_reload_end != NULL)
 		sup->o.on_reload_end(sup->o.arg, sup->renewed);
 }
@@ -32,8 +34,11 @@ static void
 begin(struct spout__supervisor *sup)
 {
 	sup->reload_wanted = false;
-	if (sup->o.on_reload != NULL && sup->o.on_reload(sup->o.arg) < 0)
+	spout__notify_reloading();
+	if (sup->o.on_reload != NULL && sup->o.on_reload(sup->o.arg) < 0) {
+		spout__supervisor_tell_ready(sup);
 		return;
+	}
 	spout_info("reload: replacing %u workers", sup->n_workers);
 	sup->epoch++;
 	sup->reloading = true;

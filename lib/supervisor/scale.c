@@ -21,6 +21,7 @@
 #include "supervisor/slots.h"
 
 #include "base/log.h"
+#include "supervisor/notify.h"
 
 static struct spout__slot *
 last_slot(struct spout__supervisor *sup)
@@ -42,6 +43,7 @@ end(struct spout__supervisor *sup)
 {
 	sup->scaling = SPOUT__SCALING_NOT;
 	spout_info("scale: %u workers now", sup->n_workers);
+	spout__supervisor_tell_ready(sup);
 }
 
 /* --- one more -------------------------------------------------------------------- */
@@ -106,6 +108,7 @@ close_last(struct spout__supervisor *sup)
 			spout__slot_start(sup, last_slot(sup));
 			return;
 		}
+		spout__notify_unstore_last(sup->o.listeners);
 		spout__listeners_shrink(sup->o.listeners);
 	}
 	sup->n_workers--;
@@ -160,6 +163,8 @@ spout__scale_round(struct spout__supervisor *sup)
 	} else if (sup->scaling == SPOUT__SCALING_GROWS &&
 	    state == SPOUT__WORKER_RUNNING) {
 		steer(sup, sup->n_workers);
+		if (sup->o.listeners != NULL)
+			spout__notify_store(sup->o.listeners);
 		end(sup);
 	} else if (sup->scaling == SPOUT__SCALING_STEERS &&
 	    state == SPOUT__WORKER_RUNNING && sup->now_ms >= sup->steered_at_ms) {

@@ -84,6 +84,7 @@ struct spout__supervisor {
 	uint32_t noted_signals;
 	uint32_t births;
 	uint64_t host;
+	uint64_t watchdog_ms, watchdog_at_ms; /* systemd's: how often, when next */
 };
 
 /** Fork the process of a slot. 0 or -errno. Does not return in the child. */
@@ -187,6 +188,8 @@ void spout__upgrade_serving(struct spout__supervisor *sup);
 /** SIGUSR1: open the log files anew, here and in the workers. */
 void spout__reopen_logs(struct spout__supervisor *sup);
 
+/** All is well: tell systemd, and how many workers there are. */
+void spout__supervisor_tell_ready(const struct spout__supervisor *sup);
 /** End the program: all slots drain; `status` becomes its exit status if not yet set. */
 void spout__supervisor_stop(struct spout__supervisor *sup, int status);
 /** True when too many short lives fell into the window (the breaker). Notes one. */

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "supervisor/notify.h"
 
 #define STACK_DEPTH 64
 
@@ -115,6 +116,7 @@ child_main(struct spout__supervisor *sup, struct spout__slot *slot, int control)
 	die_with_parent(sup->pid);
 	close_inherited(sup, slot->index);
 	set_log_name(slot->index);
+	spout__notify_forget();
 	spout__stats = &score->stats;
 	spout__inflight_use(score->requests);
 	if (sup->o.run_as != NULL) {

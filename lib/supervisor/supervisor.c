@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "supervisor/notify.h"
 #include "supervisor/pidfile.h"
 #include "supervisor/slots.h"
 
@@ -56,6 +57,7 @@ spout__supervisor_stop(struct spout__supervisor *sup, int status)
 	sup->phase = SPOUT__PHASE_STOPPING;
 	sup->stop_at_ms = sup->now_ms + sup->o.drain_timeout_ms + sup->o.kill_grace_ms;
 	atomic_store_explicit(&sup->o.board->stopping, 1, memory_order_relaxed);
+	spout__notify("STOPPING=1\nSTATUS=Draining");
 	spout__upgrade_stop(sup);
 	if (sup->o.listeners != NULL)
 		spout__listeners_hold_off(sup->o.listeners);
@@ -81,6 +83,14 @@ spout__supervisor_is_calm(const struct spout__supervisor *sup)
 	    !sup->reloading && sup->scaling == SPOUT__SCALING_NOT && sup->kin < 0 &&
 	    sup->n_wanted == sup->n_workers &&
 	    spout__spare(sup)->state == SPOUT__WORKER_STOPPED;
+}
+
+void
+spout__supervisor_tell_ready(const struct spout__supervisor *sup)
+{
+	if (sup->phase == SPOUT__PHASE_SERVING)
+		spout__notify("READY=1\nSTATUS=%u %s", sup->n_workers,
+		    sup->n_workers == 1 ? "worker serves" : "workers serve");
 }
 
 bool
@@ -205,6 +215,8 @@ next_wait_ms(const struct spout__supervisor *sup)
 		at = recycle;
 	if (upgrade < at)
 		at = upgrade;
+	if (sup->watchdog_ms != 0 && sup->watchdog_at_ms < at)
+		at = sup->watchdog_at_ms;
 	for (i = 0; i < n_slots(sup); i++)
 		if (sup->slots[i].deadline_ms < at)
 			at = sup->slots[i].deadline_ms;
@@ -267,7 +279,13 @@ check_serving(struct spout__supervisor *sup)
 		spout__listeners_steer(sup->o.listeners, sup->n_workers);
 		spout__listeners_announce(sup->o.listeners);
 	}
-	spout__upgrade_serving(sup);
+	if (sup->kin >= 0) {
+		spout__upgrade_serving(sup);
+	} else {
+		if (sup->o.listeners != NULL)
+			spout__notify_store(sup->o.listeners);
+		spout__supervisor_tell_ready(sup);
+	}
 	if (sup->o.on_serving != NULL)
 		sup->o.on_serving(sup->o.arg);
 }
@@ -310,6 +328,15 @@ look_at_watched(struct spout__supervisor *sup, const struct pollfd *fd)
 }
 
 static void
+feed_watchdog(struct spout__supervisor *sup)
+{
+	if (sup->watchdog_ms == 0 || sup->now_ms < sup->watchdog_at_ms)
+		return;
+	sup->watchdog_at_ms = sup->now_ms + sup->watchdog_ms;
+	spout__notify("WATCHDOG=1");
+}
+
+static void
 run_round(struct spout__supervisor *sup, struct pollfd *fds)
 {
 	unsigned i;
@@ -333,6 +360,7 @@ run_round(struct spout__supervisor *sup, struct pollfd *fds)
 	spout__scale_round(sup);
 	spout__recycle_round(sup);
 	spout__upgrade_round(sup);
+	feed_watchdog(sup);
 }
 
 /* --- life cycle ------------------------------------------------------------------ */
@@ -476,6 +504,7 @@ spout__supervisor_run(const struct spout__supervisor_options *options)
 	struct spout__supervisor sup = { .o = *options,
 		.pid_fd = -1,
 		.kin = -1,
+		.watchdog_ms = spout__notify_watchdog_ms(),
 		.pid = getpid() };
 	struct pollfd *fds;
 	int status = 1;

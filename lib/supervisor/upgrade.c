@@ -28,6 +28,7 @@
 
 #include "base/log.h"
 #include "supervisor/inherit.h"
+#include "supervisor/notify.h"
 #include "supervisor/pidfile.h"
 
 #define VARIABLE "SPOUT_UPGRADE"
@@ -217,6 +218,9 @@ close_kin(struct spout__supervisor *sup)
 static void
 hand_over(struct spout__supervisor *sup, bool keeps_pid_file)
 {
+	spout__notify("MAINPID=%d", (int)sup->heir);
+	spout__notify_forget(); /* it speaks for the service from here on */
+	sup->watchdog_ms = 0;
 	if (sup->pid_fd >= 0 && keeps_pid_file) {
 		spout__pidfile_write(sup->pid_fd, sup->heir);
 		close(sup->pid_fd);
@@ -279,6 +283,8 @@ spout__upgrade_begin(struct spout__supervisor *sup)
 	    sscanf(text, "%d:%d:%u:%u", &sup->kin, &pid_fd, &had, &wanted) != 4 ||
 	    fcntl(sup->kin, F_SETFD, FD_CLOEXEC) < 0) {
 		sup->kin = -1;
+		if (sup->o.listeners != NULL)
+			spout__listeners_take_over(sup->o.listeners);
 		return;
 	}
 	unsetenv(VARIABLE);
@@ -313,6 +319,9 @@ take_over(struct spout__supervisor *sup)
 	if (sup->pid_fd >= 0)
 		spout__pidfile_write(sup->pid_fd, sup->pid);
 	close_kin(sup);
+	if (sup->o.listeners != NULL)
+		spout__notify_store(sup->o.listeners);
+	spout__supervisor_tell_ready(sup);
 	spout_info("upgrade: taken over");
 }
 

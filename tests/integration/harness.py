@@ -105,7 +105,7 @@ def resident_kib(pid):
 class Program:
     """A child process whose output is collected line by line."""
 
-    def __init__(self, argv, env=None, controlling_terminal=None):
+    def __init__(self, argv, env=None, controlling_terminal=None, pass_fds=()):
         self.name = os.path.basename(argv[0])
         self.argv = argv
         self.lines = []
@@ -118,7 +118,7 @@ class Program:
             guard, stdin = ["setsid", "--ctty"] + guard, controlling_terminal
         self.process = subprocess.Popen(
             guard + argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env=env)
+            env=env, pass_fds=pass_fds)
         self.pid = self.process.pid
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
@@ -200,12 +200,13 @@ class Server(Program):
     """
 
     def __init__(self, *args, program=DEMO, listen=("127.0.0.1:0",), env=None, ready=30,
-                 expect_status=0):
-        argv = [program]
+                 expect_status=0, before=(), pass_fds=()):
+        argv = [*before, program]
         for address in listen:
             argv += ["--listen", address]
         self.expect_status = expect_status
-        super().__init__(argv + list(args), env=clean_environment(env or {}))
+        super().__init__(argv + list(args), env=clean_environment(env or {}),
+                         pass_fds=pass_fds)
         try:
             self._find_addresses(len(listen) + ("--admin" in args), ready)
         except Broken:
