@@ -22,6 +22,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/session_store.c %D%/session_store.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/stop.c \
+	%D%/spread.c %D%/spread.h \
 	%D%/tls_settings.c %D%/tls_settings.h \
 	%D%/vitals.c %D%/vitals.h \
 	%D%/worker.c %D%/worker.h

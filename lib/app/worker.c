@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "app/session_store.h"
+#include "app/spread.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "executor/executor.h"
@@ -21,7 +22,6 @@
 #include "pg/pg.h"
 
 #define HEARTBEAT_MS 250
-#define ALIVE_MS (4 * HEARTBEAT_MS)
 #define CERTIFICATES_MS 10000
 #define VITALS_BEATS 4 /* once a second */
 
@@ -299,32 +299,11 @@ open_watches(struct spout__life *life)
 
 /* --- serving ----------------------------------------------------------------------- */
 
-/*
- * Of the workers that share a socket, one that is a connection above the mean leaves the
- * next to the others. One that hangs or does not accept is not waited for.
- */
-static bool
-has_few_connections(void *ctx)
+static bool (*how_to_accept(const struct spout__listener *listener))(void *)
 {
-	const struct spout__worker *worker = ((struct spout__life *)ctx)->worker;
-	uint64_t now = spout__clock_ms(), own = 0, total = 0, n = 0;
-
-	for (unsigned k = 0; k <= worker->board->n_slots; k++) {
-		const struct spout__scoreboard_slot *place = &worker->board->slots[k];
-		const _Atomic uint64_t *gauges = place->stats.gauges;
-		uint64_t beat = atomic_load_explicit(
-		    &gauges[SPOUT__G_HEARTBEAT_MS], memory_order_relaxed);
-		uint64_t open = atomic_load_explicit(
-		    &gauges[SPOUT__G_CONNECTIONS_OPEN], memory_order_relaxed);
-
-		if (k == worker->place)
-			own = open;
-		else if (atomic_load(&place->serving) == 0 || beat + ALIVE_MS < now)
-			continue;
-		total += open;
-		n++;
-	}
-	return own * n < total + n;
+	if (listener->mode == SPOUT__LISTEN_SHARED)
+		return spout__spread_has_few;
+	return listener->mode == SPOUT__LISTEN_REUSEPORT ? spout__spread_accepts : NULL;
 }
 
 static int
@@ -345,7 +324,7 @@ listen_all(struct spout__life *life)
 			    &listeners->items[i], life->worker->slot),
 			.tls = spout__program_tls(life->program, i),
 			.shared = shared,
-			.may_accept = shared ? has_few_connections : NULL,
+			.may_accept = how_to_accept(&listeners->items[i]),
 			.ctx = life,
 			.proxies = trust->networks,
 			.n_proxies = spout__program_proxied(life->program, i)

@@ -56,6 +56,9 @@ struct spout__life {
 	int status;          /* exit status */
 	bool failed_start;
 	bool drain_when_started;
+	uint64_t spread_ms; /* when connections were last spread anew */
+	uint64_t spread_accepted; /* how many this worker had had by then */
+	bool spread_off;    /* it is not possible here */
 	bool retiring; /* a new worker serves in its place */
 	unsigned to_drain; /* servers: that of the clients and, retiring, the admin's */
 };

@@ -36,6 +36,7 @@ steer(struct spout__supervisor *sup, unsigned n)
 	atomic_store(&sup->o.board->n_workers, n); /* before: workers steer, too */
 	if (sup->o.listeners != NULL)
 		spout__listeners_steer(sup->o.listeners, n);
+	atomic_store(&sup->o.board->spread, 0); /* they shall look anew */
 }
 
 static void

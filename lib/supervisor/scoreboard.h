@@ -60,6 +60,7 @@ struct spout__scoreboard_slot {
 struct spout__scoreboard {
 	unsigned n_slots; /* workers at most; there is one place more */
 	_Atomic uint32_t n_workers; /* those that get new connections: 0 to n - 1 */
+	_Atomic uint64_t spread; /* bit k: worker k gets new connections; workers */
 	_Atomic uint32_t serving; /* the first generation is ready */
 	_Atomic uint32_t stopping;
 	_Atomic uint64_t started_ms; /* monotonic, of the supervisor */
