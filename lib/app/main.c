@@ -36,7 +36,9 @@ enum { EXIT_USAGE = 2 };
 #define DEBUG_DRAIN_MS 2000
 
 /* What spout__worker_main and its hooks refer to: lives as long as the process. */
-static struct spout__program program = { .admin_listener = -1, .access_log_fd = -1 };
+static struct spout__program program = { .admin_listener = -1,
+	.agent_listener = -1,
+	.access_log_fd = -1 };
 
 static int
 complain(int status, const char *fmt, ...)
@@ -235,8 +237,8 @@ static int
 open_listeners(struct spout__listeners *listeners)
 {
 	const struct spout__settings *s = &program.settings;
-	struct spout__listen_spec specs[SPOUT__LISTENS_MAX + 1] = { 0 };
-	char bare[SPOUT__LISTENS_MAX + 1][SPOUT__LISTEN_TEXT], why[SPOUT__WHY];
+	struct spout__listen_spec specs[SPOUT__LISTENS_MAX + 2] = { 0 };
+	char bare[SPOUT__LISTENS_MAX + 2][SPOUT__LISTEN_TEXT], why[SPOUT__WHY];
 	unsigned n = 0;
 
 	/* The default address is for a program that got no other, from systemd either. */
@@ -248,6 +250,13 @@ open_listeners(struct spout__listeners *listeners)
 	if (s->admin) {
 		specs[n] = admin_spec(s->admin, n, bare[n]);
 		n++;
+	}
+	if (s->agent_check) {
+		program.agent_listener = (int)n;
+		specs[n] = listen_spec(s->agent_check, n, bare[n]);
+		specs[n].mode = SPOUT__LISTEN_SHARED;
+		specs[n].announce = "agent check on ";
+		specs[n++].to_the_end = true;
 	}
 	if (open_patiently(listeners, specs, n, why) != 0)
 		return complain(1, "%s", why);
@@ -305,6 +314,7 @@ supervise(struct spout__listeners *listeners, struct spout__scoreboard *board)
 		.max_requests = s->max_requests,
 		.max_age_ms = s->max_age_ms,
 		.max_memory_bytes = s->max_memory_bytes,
+		.drain_delay_ms = s->drain_delay_ms,
 		.drain_timeout_ms = s->drain_timeout_ms > 0 ? s->drain_timeout_ms : 1,
 		.kill_grace_ms = SPOUT__STOP_GRACE_MS,
 	};

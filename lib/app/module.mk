@@ -2,6 +2,7 @@
 lib_libspout_all_la_SOURCES += \
 	%D%/admin.c %D%/admin.h \
 	%D%/database.c %D%/database.h \
+	%D%/agent.c %D%/agent.h \
 	%D%/hook.c %D%/hook.h \
 	%D%/main.c \
 	%D%/metrics.c %D%/metrics.h \

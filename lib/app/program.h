@@ -16,6 +16,7 @@ struct spout__program {
 	struct spout__settings settings;
 	struct spout__options options;
 	int admin_listener;    /* index among the worker's listeners; -1: none */
+	int agent_listener;    /* the same */
 	int access_log_fd;     /* -1: none; the number stays when the file is another */
 	struct spout_tls *tls; /* of the listeners in `over_tls`; NULL: none */
 	uint64_t over_tls;     /* bit i: the worker's listener i */

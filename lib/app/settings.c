@@ -94,6 +94,22 @@ parse_trusted_proxy(const struct spout_option *option, const char *text, bool fi
 	return 0;
 }
 
+static int
+parse_agent_check(const struct spout_option *option, const char *text, bool first,
+    char why[SPOUT_OPTION_WHY_SIZE])
+{
+	const char **into = option->into;
+	char bare[SPOUT__LISTEN_TEXT];
+
+	(void)first;
+	*into = *text != '\0' ? text : NULL;
+	if (*into && spout__listen_split(text, bare) != 0) {
+		snprintf(why, SPOUT_OPTION_WHY_SIZE, "is neither for TLS nor for PROXY");
+		return -EINVAL;
+	}
+	return *into ? address_check(text, why) : 0;
+}
+
 /* N or auto (0), at most `max`. */
 static int
 parse_count_or_auto(const char *text, unsigned max, unsigned *ret, char *why)
@@ -309,6 +325,9 @@ spout__settings_add(struct spout__settings *s, struct spout__options *options)
 		{ "admin", SPOUT_OPTION_OTHER, &s->admin, NULL, "ADDR:PORT[,tls]",
 		    "Serve /metrics, /healthz and /readyz on this address",
 		    .parse = parse_admin },
+		{ "agent-check", SPOUT_OPTION_OTHER, &s->agent_check, NULL, "ADDR:PORT",
+		    "Tell HAProxy's agent-check our state and weight on this address",
+		    .parse = parse_agent_check },
 		{ "tls-cert", SPOUT_OPTION_OTHER, s, NULL, "FILE",
 		    "Certificate and its chain, PEM, for addresses with ,tls. May be "
 		    "given several times: the client's name (SNI) chooses",
@@ -415,6 +434,9 @@ spout__settings_add(struct spout__settings *s, struct spout__options *options)
 		{ "drain-timeout", SPOUT_OPTION_DURATION, &s->drain_timeout_ms, "30s",
 		    "TIME", "How long a stop waits for running requests", .min = 0,
 		    .max = 86400000 },
+		{ "drain-delay", SPOUT_OPTION_DURATION, &s->drain_delay_ms, "0", "TIME",
+		    "Before a stop, be unready for so long: load balancers shall see it",
+		    .min = 0, .max = 86400000 },
 		{ "max-body", SPOUT_OPTION_SIZE, &s->max_body_bytes, "1m", "SIZE",
 		    "Largest body of a request", .min = 0, .max = (uint64_t)1 << 40 },
 		{ "max-connections", SPOUT_OPTION_NUMBER, &s->max_connections, "10000",

@@ -26,6 +26,7 @@ struct spout__settings {
 	unsigned n_listens;
 	unsigned listen_mode; /* enum spout__listen_mode */
 	const char *admin;    /* address, or NULL */
+	const char *agent_check; /* the same */
 	const char *tls_certs[SPOUT__TLS_FILES_MAX], *tls_keys[SPOUT__TLS_FILES_MAX];
 	unsigned n_tls_certs, n_tls_keys;
 	const char *tls_client_ca; /* file, or NULL: clients show no certificate */
@@ -44,6 +45,7 @@ struct spout__settings {
 	uint64_t db_min_connections, db_statement_timeout_ms, db_lock_timeout_ms;
 	uint64_t db_transaction_timeout_ms, db_slow_query_ms, db_leak_report_ms;
 	uint64_t request_timeout_ms, drain_timeout_ms, idle_timeout_ms;
+	uint64_t drain_delay_ms;
 	uint64_t max_body_bytes, max_connections;
 	const char *cookie_secret_file;  /* path, or NULL */
 	char cookie_secret[SPOUT__SECRET_ROOM]; /* its text, or of SPOUT_COOKIE_SECRET */

@@ -178,9 +178,8 @@ on_start_deadline(struct spout__timer *timer)
 	start_aborted(spout__container_of(timer, struct spout__life, deadline));
 }
 
-/* The program stops: load balancers shall see it. */
-static void
-turn_away(struct spout__life *life)
+void
+spout__life_turn_away(struct spout__life *life)
 {
 	spout__web_set_unready(life->web, "stopping");
 	if (life->admin)
@@ -203,6 +202,8 @@ static void
 make_way(struct spout__life *life, uint64_t drain_ms)
 {
 	close_idle_in(life, drain_ms / 2 < MOVE_MS ? drain_ms / 2 : MOVE_MS);
+	if (life->agent != NULL)
+		spout__agent_stop(life->agent);
 	if (life->admin == NULL)
 		return;
 	life->to_drain++;
@@ -230,7 +231,7 @@ spout__life_drain(struct spout__life *life, uint64_t kill_in_ms)
 	if (life->retiring)
 		make_way(life, drain_ms);
 	else
-		turn_away(life);
+		spout__life_turn_away(life);
 	spout__periodic_tasks_stop(life->periodic);
 	deadline_in(life, drain_ms, on_requests_deadline);
 	spout__http_server_drain(life->server, on_drained, life);

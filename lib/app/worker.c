@@ -74,6 +74,9 @@ on_heartbeat(void *arg)
 
 	spout__gauge_set(SPOUT__G_HEARTBEAT_MS, spout__clock_ms());
 	spout__database_follow(&life->database, life->worker->board);
+	spout__spread_look(life);
+	if (life->agent != NULL)
+		spout__agent_beat(life->agent);
 	if (beats++ % VITALS_BEATS == 0)
 		spout__vitals_take(&life->vitals, life->worker,
 		    spout__loop_take_max_turn_us(life->loop));
@@ -110,6 +113,9 @@ static void
 obey(struct spout__life *life, const struct spout__control_message *message)
 {
 	switch (message->kind) {
+	case SPOUT__CONTROL_UNREADY:
+		spout__life_turn_away(life);
+		break;
 	case SPOUT__CONTROL_DRAIN:
 		spout__life_drain(life, message->value);
 		break;
@@ -270,6 +276,19 @@ open_admin(struct spout__life *life)
 }
 
 static int
+open_agent(struct spout__life *life)
+{
+	const struct spout__worker *worker = life->worker;
+	int index = life->program->agent_listener;
+
+	if (index < 0)
+		return 0;
+	life->agent = spout__agent_new(life->loop, worker,
+	    spout__listener_fd(&worker->listeners->items[index], worker->slot));
+	return life->agent ? 0 : boot_failed(life, "cannot answer agent checks", -errno);
+}
+
+static int
 open_certificates(struct spout__life *life)
 {
 	if (life->program->tls == NULL)
@@ -316,7 +335,8 @@ listen_all(struct spout__life *life)
 		bool shared = listeners->items[i].mode == SPOUT__LISTEN_SHARED;
 		int error;
 
-		if ((int)i == life->program->admin_listener)
+		if ((int)i == life->program->admin_listener ||
+		    (int)i == life->program->agent_listener)
 			continue;
 		error = spout__http_server_listen(life->server,
 		    &(struct spout__http_listen){
@@ -403,6 +423,7 @@ build(struct spout__life *life)
 		open_certificates,
 		open_server,
 		open_admin,
+		open_agent,
 		open_watches,
 		start,
 	};
@@ -434,6 +455,7 @@ close_parts(struct spout__life *life)
 	if (life->server)
 		spout__http_server_free(life->server);
 	spout__admin_free(life->admin);
+	spout__agent_free(life->agent);
 }
 
 /*

@@ -15,6 +15,7 @@
 #define SPOUT_APP_WORKER_H
 
 #include "app/admin.h"
+#include "app/agent.h"
 #include "app/hook.h"
 #include "app/periodic.h"
 #include "app/database.h"
@@ -43,6 +44,7 @@ struct spout__life {
 	struct spout__web *web;
 	struct spout__http_server *server;
 	struct spout__admin *admin; /* NULL: no admin listener */
+	struct spout__agent *agent; /* NULL: no --agent-check */
 	struct spout_periodic *heartbeat, *certificates;
 	struct spout__database_orders database;
 	struct spout__vitals vitals;
@@ -68,6 +70,8 @@ int spout__worker_main(const struct spout__worker *worker);
 
 /* stop.c */
 
+/** What the supervisor sent: a stop is near, load balancers shall see it. */
+void spout__life_turn_away(struct spout__life *life);
 /** What the supervisor sent: begin to stop, or stop faster. */
 void spout__life_drain(struct spout__life *life, uint64_t kill_in_ms);
 /** The same when a new worker has taken our place: nobody is turned away by it. */

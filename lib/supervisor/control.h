@@ -17,6 +17,7 @@ enum spout__control_kind {
 	                          * its sockets */
 	SPOUT__CONTROL_SCALE, /* somebody wants `value` workers */
 	/* supervisor to worker */
+	SPOUT__CONTROL_UNREADY, /* a DRAIN will follow: say so to load balancers */
 	SPOUT__CONTROL_DRAIN, /* accept what is queued, answer what runs, exit with 0;
 	                       * value: milliseconds until SIGKILL */
 	SPOUT__CONTROL_STOP,  /* the same at once: cancel what runs; value as above */

@@ -77,7 +77,8 @@ bool
 spout__reload_due(const struct spout__supervisor *sup)
 {
 	return sup->phase == SPOUT__PHASE_SERVING && sup->reload_wanted &&
-	    !sup->reloading && sup->scaling == SPOUT__SCALING_NOT && sup->kin < 0;
+	    !sup->reloading && sup->scaling == SPOUT__SCALING_NOT && sup->kin < 0 &&
+	    sup->stop_due_ms == 0;
 }
 
 void

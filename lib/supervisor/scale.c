@@ -136,6 +136,7 @@ is_due(const struct spout__supervisor *sup)
 {
 	return sup->phase == SPOUT__PHASE_SERVING && sup->n_wanted != sup->n_workers &&
 	    sup->scaling == SPOUT__SCALING_NOT && !sup->reloading && sup->kin < 0 &&
+	    sup->stop_due_ms == 0 &&
 	    spout__spare(sup)->state == SPOUT__WORKER_STOPPED;
 }
 

@@ -62,6 +62,7 @@ struct spout__supervisor {
 	enum spout__phase phase;
 	uint64_t now_ms;         /* of this round */
 	uint64_t pulse_floor_ms; /* heartbeats count as at least this recent */
+	uint64_t stop_due_ms;    /* a stop will begin then; 0: none is asked for */
 	uint64_t stop_at_ms;     /* while stopping: when SIGKILL comes */
 	int signal_fd, pid_fd;
 	sigset_t old_mask; /* of the caller */

@@ -81,6 +81,7 @@ spout__supervisor_is_calm(const struct spout__supervisor *sup)
 {
 	return sup->phase == SPOUT__PHASE_SERVING && !sup->reload_wanted &&
 	    !sup->reloading && sup->scaling == SPOUT__SCALING_NOT && sup->kin < 0 &&
+	    sup->stop_due_ms == 0 &&
 	    sup->n_wanted == sup->n_workers &&
 	    spout__spare(sup)->state == SPOUT__WORKER_STOPPED;
 }
@@ -134,6 +135,30 @@ reap(struct spout__supervisor *sup)
 	}
 }
 
+/* Load balancers get some time to see that we are unready, if we are to give it. */
+static void
+on_stop_signal(struct spout__supervisor *sup, const char *name)
+{
+	unsigned i;
+
+	if (sup->phase == SPOUT__PHASE_STARTING || sup->o.drain_delay_ms == 0 ||
+	    sup->stop_due_ms != 0) {
+		spout_info("%s: stopping, %llu ms for what runs", name,
+		    (unsigned long long)sup->o.drain_timeout_ms);
+		spout__supervisor_stop(sup, 0);
+		return;
+	}
+	spout_info("%s: stopping in %llu ms, unready until then", name,
+	    (unsigned long long)sup->o.drain_delay_ms);
+	spout__notify("STOPPING=1\nSTATUS=Unready");
+	sup->stop_due_ms = sup->now_ms + sup->o.drain_delay_ms;
+	atomic_store_explicit(&sup->o.board->stopping, 1, memory_order_relaxed);
+	for (i = 0; i < n_slots(sup); i++)
+		if (sup->slots[i].control >= 0)
+			spout__control_send(sup->slots[i].control,
+			    SPOUT__CONTROL_UNREADY, 0, NULL);
+}
+
 static void
 on_signal(struct spout__supervisor *sup, uint32_t signo)
 {
@@ -144,10 +169,7 @@ on_signal(struct spout__supervisor *sup, uint32_t signo)
 	case SIGINT:
 	case SIGQUIT:
 		if (sup->phase != SPOUT__PHASE_STOPPING) {
-			spout_info("%s: stopping, %llu ms for what runs",
-			    strsignal((int)signo),
-			    (unsigned long long)sup->o.drain_timeout_ms);
-			spout__supervisor_stop(sup, 0);
+			on_stop_signal(sup, strsignal((int)signo));
 		} else {
 			spout_warning("%s again: stopping now", strsignal((int)signo));
 			stop_quickly(sup);
@@ -215,6 +237,9 @@ next_wait_ms(const struct spout__supervisor *sup)
 		at = recycle;
 	if (upgrade < at)
 		at = upgrade;
+	if (sup->stop_due_ms != 0 && sup->phase != SPOUT__PHASE_STOPPING &&
+	    sup->stop_due_ms < at)
+		at = sup->stop_due_ms;
 	if (sup->watchdog_ms != 0 && sup->watchdog_at_ms < at)
 		at = sup->watchdog_at_ms;
 	for (i = 0; i < n_slots(sup); i++)
@@ -348,6 +373,8 @@ run_round(struct spout__supervisor *sup, struct pollfd *fds)
 			spout__slot_read(sup, &sup->slots[i]);
 	spout__upgrade_read(sup);
 	read_signals(sup);
+	if (sup->stop_due_ms != 0 && sup->now_ms >= sup->stop_due_ms)
+		spout__supervisor_stop(sup, 0);
 	reap(sup);
 	check_serving(sup);
 	check_shut(sup);

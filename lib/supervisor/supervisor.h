@@ -28,7 +28,8 @@
  * - A restart budget per time window breaks a crash loop: the program ends, and says why.
  * - A first generation that cannot boot ends the program with the worker's last words.
  * - SIGTERM, SIGINT, SIGQUIT: graceful stop, SIGKILL after drain_timeout_ms. A second
- *   one leaves quick_timeout_ms.
+ *   one leaves quick_timeout_ms. With drain_delay_ms workers first serve on for that
+ *   time, unready; another signal ends it.
  * - SIGTTIN, SIGTTOU: one worker more, one less (at least one stays). A new one gets
  *   connections when it is ready. For one that leaves, connections are steered to the
  *   others first; then it drains, and its sockets close: see scale.c.
@@ -111,6 +112,7 @@ struct spout__supervisor_options {
 	void (*on_exec)(void *arg);
 	const struct spout__identity *run_as; /* NULL: stay who we are */
 	const char *pid_file;                 /* NULL: none */
+	uint64_t drain_delay_ms; /* from the signal to the stop: serving, unready [0] */
 	uint64_t drain_timeout_ms; /* what a graceful stop may take [30000] */
 	uint64_t kill_grace_ms;    /* from then to SIGKILL [0] */
 	uint64_t quick_timeout_ms; /* from the second signal to SIGKILL [1000] */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Operating a program: upgrades, systemd, load balancers.
 EXTRA_DIST += \
+	%D%/test_balancers.py \
 	%D%/test_spread.py \
 	%D%/test_systemd.py \
 	%D%/test_upgrade.py \
