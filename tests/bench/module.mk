@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Benchmarks: built with everything, never run by make check.
+dist_noinst_SCRIPTS += %D%/operations
+
 noinst_PROGRAMS += tests/bench/executor
 tests_bench_executor_SOURCES = %D%/bench.c %D%/bench.h %D%/executor.c \
 	%D%/pingpong.c %D%/pingpong.h
