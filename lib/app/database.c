@@ -8,6 +8,8 @@
 #include <spout/log.h>
 #include <spout/pg_pool.h>
 
+#include "supervisor/supervisor.h"
+
 void
 spout__database_begin(
     struct spout__database_orders *done, const struct spout__scoreboard *board)
@@ -34,9 +36,11 @@ spout__database_follow(
 static struct spout__scoreboard *
 board_of(struct spout_request *req)
 {
+	const struct spout__worker *worker = spout_app_data(req);
+
 	if (!spout_has_database())
 		spout_fail(req, 404, "no database is configured");
-	return spout_app_data(req);
+	return worker->board;
 }
 
 static void

@@ -23,7 +23,7 @@ void spout__database_begin(
 void spout__database_follow(
     struct spout__database_orders *done, const struct spout__scoreboard *board);
 
-/** Handlers of the admin listener, whose data is the scoreboard. */
+/** Handlers of the admin listener, whose data is a struct spout__worker. */
 void spout__database_pause_post(struct spout_request *req);
 void spout__database_resume_post(struct spout_request *req);
 void spout__database_reconnect_post(struct spout_request *req);

@@ -6,9 +6,8 @@
 
 #include <inttypes.h>
 
-/* Kept as whole numbers of a smaller unit: how many of it make one of the name's. */
-static const double counter_units[SPOUT__N_COUNTERS] = { [SPOUT__C_CPU_US] = 1e6 };
-static const double gauge_units[SPOUT__N_GAUGES] = { [SPOUT__G_HEARTBEAT_MS] = 1e3,
+const double spout__counter_units[SPOUT__N_COUNTERS] = { [SPOUT__C_CPU_US] = 1e6 };
+const double spout__gauge_units[SPOUT__N_GAUGES] = { [SPOUT__G_HEARTBEAT_MS] = 1e3,
 	[SPOUT__G_LOOP_LAG_US] = 1e6,
 	[SPOUT__G_LOOP_BUSY_PPM] = 1e6 };
 
@@ -74,13 +73,13 @@ spout__metrics_write(
 		error = figure_write(to,
 		    &(struct figure){ .name = &spout__counter_names[id],
 			.offset = offsetof(struct spout__stats, counters[id]),
-			.unit = counter_units[id] },
+			.unit = spout__counter_units[id] },
 		    &workers);
 	for (unsigned id = 0; id < SPOUT__N_GAUGES && error == 0; id++)
 		error = figure_write(to,
 		    &(struct figure){ .name = &spout__gauge_names[id],
 			.offset = offsetof(struct spout__stats, gauges[id]),
-			.unit = gauge_units[id],
+			.unit = spout__gauge_units[id],
 			.gauge = true },
 		    &workers);
 	for (unsigned id = 0; id < SPOUT__N_HISTOGRAMS && error == 0; id++)

@@ -33,24 +33,17 @@ met_before(const struct spout__metrics_workers *workers, unsigned worker, unsign
 	return false;
 }
 
-struct route_sums {
-	const char *name; /* "" for answers of no route */
-	uint64_t responses[SPOUT__STATUS_CLASSES];
-	struct spout__sums duration;
-};
-
 static void
-route_add(struct route_sums *sums, const struct spout__route_figures *route)
+route_add(struct spout__route_sums *sums, const struct spout__route_figures *route)
 {
 	for (unsigned c = 0; c < SPOUT__STATUS_CLASSES; c++)
 		sums->responses[c] += spout__figure(&route->responses[c]);
 	spout__sums_add(&sums->duration, &route->duration);
 }
 
-/* Call `write` for every route of every worker, with the sums of all of them. */
-static int
-each_route(struct spout__buffer *to, const struct spout__metrics_workers *workers,
-    int (*write)(struct spout__buffer *to, const struct route_sums *sums))
+int
+spout__each_route(const struct spout__metrics_workers *workers,
+    int (*each)(void *arg, const struct spout__route_sums *sums), void *arg)
 {
 	int error = 0;
 
@@ -58,7 +51,7 @@ each_route(struct spout__buffer *to, const struct spout__metrics_workers *worker
 		const struct spout__stats *stats = workers->sources[w].stats;
 
 		for (unsigned i = 0; i < SPOUT__ROUTE_FIGURES && error == 0; i++) {
-			struct route_sums sums = { .name = stats->routes[i].name };
+			struct spout__route_sums sums = { .name = stats->routes[i].name };
 
 			if (i > 0 && *sums.name == '\0')
 				break;
@@ -71,14 +64,14 @@ each_route(struct spout__buffer *to, const struct spout__metrics_workers *worker
 				if (same != NULL)
 					route_add(&sums, same);
 			}
-			error = write(to, &sums);
+			error = each(arg, &sums);
 		}
 	}
 	return error;
 }
 
 static int
-responses_write(struct spout__buffer *to, const struct route_sums *sums)
+responses_write(void *to, const struct spout__route_sums *sums)
 {
 	char label[SPOUT__LABEL_SIZE];
 	int error = 0;
@@ -94,7 +87,7 @@ responses_write(struct spout__buffer *to, const struct route_sums *sums)
 }
 
 static int
-durations_write(struct spout__buffer *to, const struct route_sums *sums)
+durations_write(void *to, const struct spout__route_sums *sums)
 {
 	char label[SPOUT__LABEL_SIZE], text[SPOUT__LABEL_SIZE + 16];
 	uint64_t any = 0;
@@ -117,9 +110,9 @@ spout__metrics_routes(
 	    "Answers, by route and class of their status.", "counter");
 
 	if (error == 0)
-		error = each_route(to, workers, responses_write);
+		error = spout__each_route(workers, responses_write, to);
 	if (error == 0)
 		error = spout__metrics_head(to, "spout_request_duration_seconds",
 		    "From the head of a request to the end of its handler.", "histogram");
-	return error ? error : each_route(to, workers, durations_write);
+	return error ? error : spout__each_route(workers, durations_write, to);
 }

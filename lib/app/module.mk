@@ -3,11 +3,13 @@ lib_libspout_all_la_SOURCES += \
 	%D%/admin.c %D%/admin.h \
 	%D%/database.c %D%/database.h \
 	%D%/agent.c %D%/agent.h \
+	%D%/admin_routes.c %D%/admin_routes.h \
 	%D%/hook.c %D%/hook.h \
 	%D%/main.c \
 	%D%/metrics.c %D%/metrics.h \
 	%D%/metrics_pools.c \
 	%D%/metrics_routes.c \
+	%D%/metrics_workers.c \
 	%D%/metrics_text.c %D%/metrics_text.h \
 	%D%/option_argv.c \
 	%D%/option_env.c \
@@ -22,6 +24,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/secret.c %D%/secret.h \
 	%D%/session_store.c %D%/session_store.h \
 	%D%/settings.c %D%/settings.h \
+	%D%/status.c %D%/status.h \
 	%D%/stop.c \
 	%D%/spread.c %D%/spread.h \
 	%D%/tls_settings.c %D%/tls_settings.h \

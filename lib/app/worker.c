@@ -77,6 +77,7 @@ on_heartbeat(void *arg)
 	spout__spread_look(life);
 	if (life->agent != NULL)
 		spout__agent_beat(life->agent);
+	spout__scoreboard_follow_log_level(life->worker->board);
 	if (beats++ % VITALS_BEATS == 0)
 		spout__vitals_take(&life->vitals, life->worker,
 		    spout__loop_take_max_turn_us(life->loop));
@@ -222,6 +223,23 @@ database_check(void *arg)
 	spout_pg_query("SELECT 1");
 }
 
+/* The operator may take us out of the rotation; everything else goes on. */
+static void
+set_aside_check(void *arg)
+{
+	const struct spout__worker *worker = arg;
+
+	if (atomic_load(&worker->board->set_aside))
+		spout_fail_with(-EBUSY, "set aside by order");
+}
+
+static int
+add_set_aside_check(struct spout__life *life, struct spout__web *web)
+{
+	return spout__web_add_check(
+	    web, "operator", set_aside_check, (void *)life->worker);
+}
+
 static int
 open_web(struct spout__life *life)
 {
@@ -240,6 +258,8 @@ open_web(struct spout__life *life)
 		spout__web_set_session_store(life->web, &spout__session_store_pg);
 	if (program->settings.database)
 		error = spout__web_add_check(life->web, "database", database_check, NULL);
+	if (error == 0)
+		error = add_set_aside_check(life, life->web);
 	return error ? boot_failed(life, "cannot make the application", error) : 0;
 }
 
@@ -271,8 +291,10 @@ open_admin(struct spout__life *life)
 	life->admin = spout__admin_new(life->loop, worker,
 	    spout__listener_fd(&worker->listeners->items[index], worker->slot),
 	    spout__program_tls(life->program, (unsigned)index));
-	return life->admin ? 0
-			   : boot_failed(life, "cannot serve the admin address", -errno);
+	if (life->admin != NULL &&
+	    add_set_aside_check(life, spout__admin_web(life->admin)) == 0)
+		return 0;
+	return boot_failed(life, "cannot serve the admin address", -errno);
 }
 
 static int

@@ -33,6 +33,7 @@ __thread const char *spout__log_request_id __attribute__((tls_model("initial-exe
 static struct spout__log_options current = {
 	.level = SPOUT_LOG_INFO, .fd = 2, .process = "spout"
 };
+static _Atomic int level_now = SPOUT_LOG_INFO; /* that of `current`, or another */
 
 /* Per thread, off the stack: coroutines have small ones and every page counts. */
 static __thread struct {
@@ -246,6 +247,14 @@ void
 spout__log_configure(const struct spout__log_options *options)
 {
 	current = *options;
+	spout__log_set_level((int)options->level);
+}
+
+void
+spout__log_set_level(int level)
+{
+	atomic_store_explicit(
+	    &level_now, level < 0 ? (int)current.level : level, memory_order_relaxed);
 }
 
 const struct spout__log_options *
@@ -269,7 +278,7 @@ spout__log_stop(void)
 bool
 spout_log_enabled(enum spout_log_level level)
 {
-	return level >= current.level;
+	return (int)level >= atomic_load_explicit(&level_now, memory_order_relaxed);
 }
 
 static void
@@ -289,7 +298,7 @@ log_line(enum spout_log_level level, const char *fmt, va_list ap)
 void
 spout_vlog(enum spout_log_level level, const char *fmt, va_list ap)
 {
-	if (level >= current.level && level <= SPOUT_LOG_ERROR)
+	if (spout_log_enabled(level) && level <= SPOUT_LOG_ERROR)
 		log_line(level, fmt, ap);
 }
 

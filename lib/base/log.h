@@ -23,6 +23,8 @@ struct spout__log_options {
 };
 
 void spout__log_configure(const struct spout__log_options *options);
+/** Log lines of this enum spout_log_level and above; -1: as configured. Any thread. */
+void spout__log_set_level(int level);
 const struct spout__log_options *spout__log_current(void);
 /** Start the writing thread. Returns 0 or -errno. */
 int spout__log_start(void);

@@ -16,6 +16,7 @@ enum spout__control_kind {
 	SPOUT__CONTROL_ACCEPTED, /* draining, it has accepted what was queued and closed
 	                          * its sockets */
 	SPOUT__CONTROL_SCALE, /* somebody wants `value` workers */
+	SPOUT__CONTROL_SIGNAL, /* do what this signal (`value`) would have you do */
 	/* supervisor to worker */
 	SPOUT__CONTROL_UNREADY, /* a DRAIN will follow: say so to load balancers */
 	SPOUT__CONTROL_DRAIN, /* accept what is queued, answer what runs, exit with 0;

@@ -22,9 +22,19 @@
 #include "supervisor/notify.h"
 
 static void
-end(struct spout__supervisor *sup)
+count(struct spout__supervisor *sup, bool whole)
+{
+	struct spout__scoreboard *board = sup->o.board;
+
+	spout__relaxed_add(whole ? &board->reloads : &board->failed_reloads, 1);
+}
+
+/* `whole`: every worker has been replaced. */
+static void
+end(struct spout__supervisor *sup, bool whole)
 {
 	sup->reloading = false;
+	count(sup, whole);
 	spout__supervisor_tell_ready(sup);
 	if (sup->o.on_reload_end != NULL)
 		sup->o.on_reload_end(sup->o.arg, sup->renewed);
@@ -37,6 +47,7 @@ begin(struct spout__supervisor *sup)
 	spout__notify_reloading();
 	if (sup->o.on_reload != NULL && sup->o.on_reload(sup->o.arg) < 0) {
 		spout__supervisor_tell_ready(sup);
+		count(sup, false);
 		return;
 	}
 	spout_info("reload: replacing %u workers", sup->n_workers);
@@ -107,7 +118,7 @@ spout__reload_round(struct spout__supervisor *sup)
 		return;
 	sup->renewed = true;
 	spout_info("reload: done");
-	end(sup);
+	end(sup, true);
 }
 
 void
@@ -149,7 +160,7 @@ spout__successor_gone(struct spout__supervisor *sup, bool clean, const char *why
 	}
 	spout_error_log("reload: ended, the old worker %u goes on: the new one %s",
 	    spare->index, why);
-	end(sup);
+	end(sup, false);
 }
 
 void

@@ -4,7 +4,7 @@
 
 #include "supervisor/scoreboard.h"
 
-#include <spout/log.h>
+#include "base/log.h"
 
 #include <sys/mman.h>
 
@@ -41,6 +41,12 @@ spout__scoreboard_free(struct spout__scoreboard *board)
 {
 	if (board != NULL)
 		munmap(board, board_size(board->n_slots));
+}
+
+void
+spout__scoreboard_follow_log_level(const struct spout__scoreboard *board)
+{
+	spout__log_set_level((int)atomic_load(&board->log_level) - 1);
 }
 
 void

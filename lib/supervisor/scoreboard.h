@@ -66,6 +66,10 @@ struct spout__scoreboard {
 	_Atomic uint64_t started_ms; /* monotonic, of the supervisor */
 	_Atomic uint32_t database_paused;   /* workers shall send it nothing */
 	_Atomic uint32_t database_renewals; /* how often they were to connect anew */
+	_Atomic uint64_t reloads, failed_reloads; /* that have ended */
+	/* Written by whichever worker the operator has asked: */
+	_Atomic uint32_t set_aside; /* not ready, by order; everything goes on */
+	_Atomic uint32_t log_level; /* 0: as configured, else enum spout_log_level + 1 */
 	struct spout__scoreboard_slot slots[];
 };
 
@@ -77,6 +81,9 @@ extern const char *const spout__death_texts[SPOUT__N_DEATHS];
 /** Shared memory for `n_slots` workers, before the fork. Owned, or NULL with errno. */
 struct spout__scoreboard *spout__scoreboard_new(unsigned n_slots);
 void spout__scoreboard_free(struct spout__scoreboard *board);
+/** Log at the level that the operator asked for, if he did. Every process, now and then.
+ */
+void spout__scoreboard_follow_log_level(const struct spout__scoreboard *board);
 /** Clear the figures that a dead worker left: gauges and claims. Supervisor. */
 void spout__scoreboard_clear(struct spout__scoreboard_slot *slot);
 /** Log the requests that a dead worker had in flight, a few of them. Supervisor. */

@@ -395,6 +395,8 @@ spout__slot_read(struct spout__supervisor *sup, struct spout__slot *slot)
 			slot->accepted = true;
 		else if (m.kind == SPOUT__CONTROL_SCALE)
 			spout__scale_ask(sup, m.value > UINT_MAX ? 0 : (unsigned)m.value);
+		else if (m.kind == SPOUT__CONTROL_SIGNAL)
+			spout__supervisor_signal(sup, (uint32_t)m.value);
 		else if (m.kind == SPOUT__CONTROL_BOOT_FAILED)
 			memcpy(slot->last_words, m.text, sizeof(slot->last_words));
 	}

@@ -191,6 +191,8 @@ void spout__reopen_logs(struct spout__supervisor *sup);
 
 /** All is well: tell systemd, and how many workers there are. */
 void spout__supervisor_tell_ready(const struct spout__supervisor *sup);
+/** Do what the signal asks for. */
+void spout__supervisor_signal(struct spout__supervisor *sup, uint32_t signo);
 /** End the program: all slots drain; `status` becomes its exit status if not yet set. */
 void spout__supervisor_stop(struct spout__supervisor *sup, int status);
 /** True when too many short lives fell into the window (the breaker). Notes one. */

@@ -176,6 +176,13 @@ spout__worker_ask_scale(const struct spout__worker *worker, unsigned n)
 	return spout__control_send(worker->control, SPOUT__CONTROL_SCALE, n, NULL);
 }
 
+int
+spout__worker_ask_signal(const struct spout__worker *worker, int signo)
+{
+	return spout__control_send(
+	    worker->control, SPOUT__CONTROL_SIGNAL, (uint64_t)signo, NULL);
+}
+
 void
 spout__worker_accepted(const struct spout__worker *worker)
 {

@@ -159,8 +159,8 @@ on_stop_signal(struct spout__supervisor *sup, const char *name)
 			    SPOUT__CONTROL_UNREADY, 0, NULL);
 }
 
-static void
-on_signal(struct spout__supervisor *sup, uint32_t signo)
+void
+spout__supervisor_signal(struct spout__supervisor *sup, uint32_t signo)
 {
 	switch (signo) {
 	case SIGCHLD:
@@ -194,10 +194,11 @@ on_signal(struct spout__supervisor *sup, uint32_t signo)
 		}
 		/* fallthrough */
 	default:
-		if ((sup->noted_signals & 1u << signo) == 0)
+		if (signo >= 32 || (sup->noted_signals & 1u << signo) == 0)
 			spout_warning(
 			    "signal %u (%s) is ignored", signo, strsignal((int)signo));
-		sup->noted_signals |= 1u << signo;
+		if (signo < 32)
+			sup->noted_signals |= 1u << signo;
 	}
 }
 
@@ -207,7 +208,7 @@ read_signals(struct spout__supervisor *sup)
 	struct signalfd_siginfo info;
 
 	while (read(sup->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		on_signal(sup, info.ssi_signo);
+		spout__supervisor_signal(sup, info.ssi_signo);
 }
 
 /* --- one round ------------------------------------------------------------------- */
@@ -375,6 +376,7 @@ run_round(struct spout__supervisor *sup, struct pollfd *fds)
 	read_signals(sup);
 	if (sup->stop_due_ms != 0 && sup->now_ms >= sup->stop_due_ms)
 		spout__supervisor_stop(sup, 0);
+	spout__scoreboard_follow_log_level(sup->o.board);
 	reap(sup);
 	check_serving(sup);
 	check_shut(sup);

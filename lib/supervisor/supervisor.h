@@ -154,6 +154,8 @@ void spout__worker_accepted(const struct spout__worker *worker);
  * supervisor logs what becomes of it. Returns 0 or -errno.
  */
 int spout__worker_ask_scale(const struct spout__worker *worker, unsigned n);
+/** The same with what a signal to the supervisor would do: SIGHUP, SIGUSR1, SIGTERM … */
+int spout__worker_ask_signal(const struct spout__worker *worker, int signo);
 /** In the worker: it cannot start, and why; return non-zero from worker_main after it. */
 void spout__worker_boot_failed(const struct spout__worker *worker, const char *fmt, ...)
     SPOUT_PRINTF(2, 3);

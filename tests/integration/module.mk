@@ -37,6 +37,7 @@ EXTRA_DIST += \
 	%D%/rawhttp.py \
 	%D%/run \
 	%D%/test_app.py \
+	%D%/test_ctl.py \
 	%D%/test_database_faults.py \
 	%D%/test_database_hosts.py \
 	%D%/test_database_pooler.py \
