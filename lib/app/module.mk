@@ -29,5 +29,6 @@ lib_libspout_all_la_SOURCES += \
 	%D%/spread.c %D%/spread.h \
 	%D%/tls_settings.c %D%/tls_settings.h \
 	%D%/vitals.c %D%/vitals.h \
+	%D%/watchdog.c %D%/watchdog.h \
 	%D%/worker.c %D%/worker.h
 spoutinclude_HEADERS += lib/include/spout/app.h lib/include/spout/option.h

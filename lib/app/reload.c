@@ -44,7 +44,7 @@ static const char *const may_change[] = { "threads", "cpu-threads", "stack-kib",
 	"db-acquire-timeout", "db-idle-timeout", "db-max-lifetime", "request-timeout",
 	"idle-timeout", "no-keep-alive", "max-body", "max-connections",
 	"cookie-secret-file", "trusted-proxy", "forwarded-header", "log-level",
-	"log-format" };
+	"log-format", "stall-threshold" };
 
 static bool
 is_fixed(const char *name)

@@ -46,6 +46,7 @@ struct spout__settings {
 	uint64_t db_transaction_timeout_ms, db_slow_query_ms, db_leak_report_ms;
 	uint64_t request_timeout_ms, drain_timeout_ms, idle_timeout_ms;
 	uint64_t drain_delay_ms;
+	uint64_t stall_threshold_ms; /* 0: nobody watches */
 	uint64_t max_body_bytes, max_connections;
 	const char *cookie_secret_file;  /* path, or NULL */
 	char cookie_secret[SPOUT__SECRET_ROOM]; /* its text, or of SPOUT_COOKIE_SECRET */

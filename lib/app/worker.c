@@ -332,6 +332,12 @@ open_watches(struct spout__life *life)
 	    spout_periodic_start(life->loop, HEARTBEAT_MS, 0, on_heartbeat, life);
 	if (life->heartbeat == NULL)
 		return boot_failed(life, "cannot start the heartbeat", -errno);
+	if (life->program->settings.stall_threshold_ms > 0) {
+		life->watchdog = spout__watchdog_start(
+		    life->loop, life->program->settings.stall_threshold_ms);
+		if (life->watchdog == NULL)
+			return boot_failed(life, "cannot start the watchdog", -errno);
+	}
 	life->control = spout_loop_add_handler(
 	    life->loop, life->worker->control, SPOUT_READ, on_control, life);
 	return life->control ? 0
@@ -468,6 +474,7 @@ close_parts(struct spout__life *life)
 {
 	spout__timer_stop(&life->deadline);
 	spout__timer_stop(&life->poll);
+	spout__watchdog_stop(life->watchdog);
 	if (life->heartbeat)
 		spout_periodic_stop(life->heartbeat);
 	if (life->certificates)

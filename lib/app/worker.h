@@ -21,6 +21,7 @@
 #include "app/database.h"
 #include "app/program.h"
 #include "app/vitals.h"
+#include "app/watchdog.h"
 #include "http/server.h"
 #include "loop/loop.h"
 #include "supervisor/supervisor.h"
@@ -48,6 +49,7 @@ struct spout__life {
 	struct spout_periodic *heartbeat, *certificates;
 	struct spout__database_orders database;
 	struct spout__vitals vitals;
+	struct spout__watchdog *watchdog; /* NULL: nobody watches */
 	struct spout_fd_handler *control;
 	struct spout__periodic_tasks *periodic;
 	struct spout__hook start, stop;

@@ -215,28 +215,45 @@ find_library(void *const *addresses, unsigned n, struct spout__frame *frames)
 	}
 }
 
-/* Not inlined: its own frame is one of them, behind those of a sanitizer. */
-unsigned __attribute__((noinline))
-spout__backtrace(struct spout__frame frames[SPOUT__FRAMES_MAX])
+/* The first one is of this file, and left out. Return addresses: the call is before. */
+static unsigned
+name_all(void **addresses, unsigned n, struct spout__frame *frames)
 {
-	void *all[SPOUT__FRAMES_MAX], **addresses = all;
-	int n = backtrace(all, SPOUT__FRAMES_MAX), i;
-
-	while (n > 1 && addresses[1] != __builtin_return_address(0)) {
-		addresses++;
-		n--;
-	}
-	if (n <= 1)
-		return 0;
-	for (i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		addresses[i] = (char *)addresses[i] - 1;
 		name_frame(&frames[i], addresses[i]);
 	}
 #ifdef HAVE_LIBDW
 	if (dw.lineno != NULL || load())
-		find_frames(addresses, (unsigned)n, frames);
+		find_frames(addresses, n, frames);
 #endif
-	find_library(addresses, (unsigned)n, frames);
-	memmove(frames, frames + 1, (size_t)(n - 1) * sizeof(*frames));
-	return (unsigned)n - 1;
+	find_library(addresses, n, frames);
+	memmove(frames, frames + 1, (n - 1) * sizeof(*frames));
+	return n - 1;
+}
+
+/* Not inlined: its own frame is one of them, behind those of a sanitizer. */
+unsigned __attribute__((noinline))
+spout__backtrace(struct spout__frame frames[SPOUT__FRAMES_MAX])
+{
+	void *all[SPOUT__FRAMES_MAX], **addresses = all;
+	int n = backtrace(all, SPOUT__FRAMES_MAX);
+
+	while (n > 1 && addresses[1] != __builtin_return_address(0)) {
+		addresses++;
+		n--;
+	}
+	return n > 1 ? name_all(addresses, (unsigned)n, frames) : 0;
+}
+
+unsigned
+spout__frames_name(
+    void *const *addresses, unsigned n, struct spout__frame frames[SPOUT__FRAMES_MAX])
+{
+	void *all[SPOUT__FRAMES_MAX] = { (char *)(uintptr_t)spout__frames_name + 1 };
+
+	if (n > SPOUT__FRAMES_MAX - 1)
+		n = SPOUT__FRAMES_MAX - 1;
+	memcpy(all + 1, addresses, n * sizeof(all[0]));
+	return name_all(all, n + 1, frames);
 }

@@ -28,5 +28,8 @@ struct spout__frame {
  * many.
  */
 unsigned spout__backtrace(struct spout__frame frames[SPOUT__FRAMES_MAX]);
+/** The same of return addresses of this process, found by whatever means. */
+unsigned spout__frames_name(void *const *addresses, unsigned n,
+    struct spout__frame frames[SPOUT__FRAMES_MAX]);
 
 #endif

@@ -61,7 +61,7 @@ spout__inflight_claim(struct spout_slice id, struct spout_slice what, uint64_t s
 	record = free_records[--n_free];
 	r = &table[record];
 	write_begin(r);
-	r->busy = 1;
+	r->busy = SPOUT__INFLIGHT_BUSY;
 	r->started_ms = started_ms;
 	copy_text(r->id, sizeof(r->id), id);
 	copy_text(r->what, sizeof(r->what), what);
@@ -75,9 +75,36 @@ spout__inflight_release(uint32_t record)
 	if (record == SPOUT__INFLIGHT_NONE)
 		return;
 	write_begin(&table[record]);
-	table[record].busy = 0;
+	table[record].busy = SPOUT__INFLIGHT_FREE;
 	write_end(&table[record]);
 	free_records[n_free++] = (uint16_t)record;
+}
+
+static struct spout__inflight *
+find(const char *id)
+{
+	for (uint32_t i = 0; id != NULL && table != NULL && i < SPOUT__INFLIGHT_MAX; i++)
+		if (table[i].busy != SPOUT__INFLIGHT_FREE &&
+		    strncmp(table[i].id, id, sizeof(table[i].id) - 1) == 0)
+			return &table[i];
+	return NULL;
+}
+
+void
+spout__inflight_blame(const char *id)
+{
+	struct spout__inflight *r = find(id);
+
+	if (r != NULL)
+		r->busy = SPOUT__INFLIGHT_BLAMED;
+}
+
+const char *
+spout__inflight_what(const char *id)
+{
+	const struct spout__inflight *r = find(id);
+
+	return r != NULL ? r->what : NULL;
 }
 
 int
@@ -95,5 +122,5 @@ spout__inflight_read(const struct spout__inflight *record, struct spout__infligh
 	if (atomic_load_explicit(&record->seq, memory_order_relaxed) != seq)
 		return -EAGAIN;
 	ret->id[sizeof(ret->id) - 1] = ret->what[sizeof(ret->what) - 1] = '\0';
-	return ret->busy != 0;
+	return ret->busy != SPOUT__INFLIGHT_FREE;
 }

@@ -17,12 +17,19 @@
 
 #define SPOUT__INFLIGHT_MAX 1024u
 #define SPOUT__INFLIGHT_NONE UINT32_MAX
+#define SPOUT__INFLIGHT_WHAT 88
+
+enum spout__inflight_state {
+	SPOUT__INFLIGHT_FREE,
+	SPOUT__INFLIGHT_BUSY,
+	SPOUT__INFLIGHT_BLAMED, /* it ran when a fault ended its process */
+};
 
 struct spout__inflight {
 	_Atomic uint32_t seq;
-	uint32_t busy;
+	uint32_t busy; /* enum spout__inflight_state */
 	uint64_t started_ms;   /* monotonic */
-	char id[24], what[88]; /* request id, "GET /users/{id}" */
+	char id[24], what[SPOUT__INFLIGHT_WHAT]; /* request id, "GET /users/{id}" */
 };
 
 /** Track into this zeroed table from now on; NULL: track nothing. Before any claim. */
@@ -32,6 +39,14 @@ uint32_t spout__inflight_claim(
     struct spout_slice id, struct spout_slice what, uint64_t started_ms);
 /** It has ended. `record` may be _NONE. */
 void spout__inflight_release(uint32_t record);
+
+/** The request with this id (NULL: none) is running in a process that a fault now ends.
+ * Async-signal-safe. */
+void spout__inflight_blame(const char *id);
+
+/** What the request with this id is, in this process; NULL: not known. Valid until it has
+ * ended. Loop thread, also in a signal handler. */
+const char *spout__inflight_what(const char *id);
 
 /**
  * Copy a record of any process. Returns 1 (a request in flight), 0 (free), or -EAGAIN

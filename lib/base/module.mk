@@ -15,6 +15,7 @@ lib_libspout_all_la_SOURCES += \
 	%D%/log_ring.c %D%/log_ring.h \
 	%D%/network.c %D%/network.h \
 	%D%/open_beneath.c %D%/open_beneath.h \
+	%D%/quarantine.c %D%/quarantine.h \
 	%D%/seal.c \
 	%D%/stats.c %D%/stats.h \
 	%D%/text.c %D%/text.h

@@ -39,6 +39,8 @@
 	X(TLS_RESUMED, "spout_tls_resumed_total", \
 	    "TLS handshakes that resumed a session.") \
 	X(TLS_FAILURES, "spout_tls_failures_total", "TLS handshakes that failed.") \
+	X(LOOP_STALLS, "spout_loop_stalls_total", \
+	    "Turns of the loop beyond --stall-threshold (any thread).") \
 	X(COROUTINES, "spout_coroutines_total", "Coroutines started.") \
 	X(TASK_FAILURES, "spout_task_failures_total", "Background tasks that failed.") \
 	X(JOBS_SUBMITTED, "spout_jobs_submitted_total", "Jobs handed to thread pools.") \

@@ -251,19 +251,31 @@ arm_wheel(struct spout_loop *loop)
 	return true;
 }
 
+uint64_t
+spout__loop_turn_began_ns(const struct spout_loop *loop)
+{
+	return atomic_load_explicit(&loop->turn_began_ns, memory_order_relaxed);
+}
+
+pthread_t
+spout__loop_thread(const struct spout_loop *loop)
+{
+	return loop->thread;
+}
+
 static void
 note_turn(struct spout_loop *loop)
 {
-	uint64_t us;
+	uint64_t us, began_ns = spout__loop_turn_began_ns(loop);
 
 	spout__count(SPOUT__C_LOOP_TURNS, 1);
-	if (loop->turn_began_ns == 0)
+	if (began_ns == 0)
 		return; /* nothing in it asked for the time: nothing of weight ran */
-	us = (spout__clock_ns() - loop->turn_began_ns) / 1000u;
+	us = (spout__clock_ns() - began_ns) / 1000u;
 	spout__observe_us(SPOUT__H_LOOP_TURN_US, us);
 	if (us > loop->max_turn_us)
 		loop->max_turn_us = us;
-	loop->turn_began_ns = 0;
+	atomic_store_explicit(&loop->turn_began_ns, 0, memory_order_relaxed);
 }
 
 static int
@@ -362,7 +374,8 @@ spout__loop_clock_ns(struct spout_loop *loop)
 /* Not inlined: once a turn, while the time is asked for all the time. */
 static uint64_t __attribute__((noinline)) read_clock(struct spout_loop *loop)
 {
-	loop->turn_began_ns = spout__loop_clock_ns(loop);
+	atomic_store_explicit(&loop->turn_began_ns, spout__loop_clock_ns(loop),
+	    memory_order_relaxed);
 	return loop->now_ns;
 }
 

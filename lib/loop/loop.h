@@ -11,6 +11,7 @@
 
 #include <spout/loop.h>
 
+#include <pthread.h>
 #include <time.h>
 
 #include "base/list.h"
@@ -103,6 +104,11 @@ SPOUT_MUST_CHECK int spout__loop_virtual_clock(struct spout_loop *loop,
     size_t (*busy)(struct spout_loop *loop));
 /** Longest turn since the last call, microseconds. */
 uint64_t spout__loop_take_max_turn_us(struct spout_loop *loop);
+/** When the turn that now runs asked for the time first; 0: nothing of weight runs. Any
+ * thread. */
+uint64_t spout__loop_turn_began_ns(const struct spout_loop *loop);
+/** The thread that it belongs to. Any thread. */
+pthread_t spout__loop_thread(const struct spout_loop *loop);
 /** Abort when called on another thread than the loop's or in a forked child. */
 void spout__loop_check_thread(struct spout_loop *loop, const char *what);
 

@@ -20,7 +20,8 @@ struct spout_loop {
 	bool stopping, running;
 
 	/* The clock of this turn; 0 until first asked for. */
-	uint64_t now_ns, turn_began_ns, max_turn_us;
+	uint64_t now_ns, max_turn_us;
+	_Atomic uint64_t turn_began_ns; /* 0: nothing of weight runs; any thread reads */
 	uint64_t still_ns; /* the time of a virtual clock; 0: the real one counts */
 	struct spout__virtual *virtual_clock;
 	time_t date_second;

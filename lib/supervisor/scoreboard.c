@@ -8,7 +8,6 @@
 
 #include <sys/mman.h>
 
-#define LOG_REQUESTS_MAX 10
 
 const char *const spout__worker_state_names[] = { "waiting", "booting", "running",
 	"draining", "aborting", "killing", "stopped" };
@@ -56,26 +55,32 @@ spout__scoreboard_clear(struct spout__scoreboard_slot *slot)
 	memset(slot->requests, 0, sizeof(slot->requests));
 }
 
+static void
+blame(struct spout__scoreboard *board, const struct spout__inflight *r, uint64_t now_ms)
+{
+	uint64_t ms = spout__quarantine_blame(&board->quarantine, r->what, now_ms);
+
+	if (ms > 0)
+		spout_error_log("%s has ended %u workers: it is answered 503 for %llu s",
+		    r->what, SPOUT__QUARANTINE_DEATHS, (unsigned long long)(ms / 1000));
+}
+
 void
-spout__scoreboard_log_requests(
+spout__scoreboard_log_requests(struct spout__scoreboard *board,
     const struct spout__scoreboard_slot *slot, unsigned index, uint64_t now_ms)
 {
-	unsigned i, n = 0;
-
-	for (i = 0; i < SPOUT__INFLIGHT_MAX; i++) {
+	for (unsigned i = 0; i < SPOUT__INFLIGHT_MAX; i++) {
 		struct spout__inflight r;
 		int rc = spout__inflight_read(&slot->requests[i], &r);
 
-		if (rc == 0 || n++ >= LOG_REQUESTS_MAX)
-			continue;
 		if (rc < 0)
 			spout_error_log("worker %u was at: a torn record", index);
-		else
-			spout_error_log("worker %u was at: %s (request %s, for %llu ms)",
-			    index, r.what, r.id,
-			    (unsigned long long)(now_ms - r.started_ms));
+		if (rc <= 0)
+			continue;
+		spout_error_log("worker %u was at: %s (request %s, for %llu ms)%s", index,
+		    r.what, r.id, (unsigned long long)(now_ms - r.started_ms),
+		    r.busy == SPOUT__INFLIGHT_BLAMED ? ", which ran" : "");
+		if (r.busy == SPOUT__INFLIGHT_BLAMED)
+			blame(board, &r, now_ms);
 	}
-	if (n > LOG_REQUESTS_MAX)
-		spout_error_log(
-		    "worker %u was at %u more requests", index, n - LOG_REQUESTS_MAX);
 }

@@ -17,6 +17,7 @@
 #include <spout/types.h>
 
 #include "base/inflight.h"
+#include "base/quarantine.h"
 #include "base/stats.h"
 
 /* Why a worker ended; id, label in /metrics, text in the log. */
@@ -70,6 +71,7 @@ struct spout__scoreboard {
 	/* Written by whichever worker the operator has asked: */
 	_Atomic uint32_t set_aside; /* not ready, by order; everything goes on */
 	_Atomic uint32_t log_level; /* 0: as configured, else enum spout_log_level + 1 */
+	struct spout__quarantine quarantine;
 	struct spout__scoreboard_slot slots[];
 };
 
@@ -86,8 +88,9 @@ void spout__scoreboard_free(struct spout__scoreboard *board);
 void spout__scoreboard_follow_log_level(const struct spout__scoreboard *board);
 /** Clear the figures that a dead worker left: gauges and claims. Supervisor. */
 void spout__scoreboard_clear(struct spout__scoreboard_slot *slot);
-/** Log the requests that a dead worker had in flight, a few of them. Supervisor. */
-void spout__scoreboard_log_requests(
+/** Log the requests that a dead worker had in flight, and blame the one that ran when a
+ * fault ended it. Supervisor. */
+void spout__scoreboard_log_requests(struct spout__scoreboard *board,
     const struct spout__scoreboard_slot *slot, unsigned index, uint64_t now_ms);
 
 #endif

@@ -448,7 +448,8 @@ spout__slot_reaped(struct spout__supervisor *sup, struct spout__slot *slot, int 
 	describe(slot, cause, status, why, sizeof(why));
 	if (!clean) {
 		spout_error_log("worker %u (pid %d) %s", slot->index, pid, why);
-		spout__scoreboard_log_requests(figures, slot->index, sup->now_ms);
+		spout__scoreboard_log_requests(
+		    sup->o.board, figures, slot->index, sup->now_ms);
 		spout__relaxed_add(&score_of(sup, slot)->deaths[cause], 1);
 	}
 	spout__scoreboard_clear(figures);

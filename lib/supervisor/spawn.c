@@ -23,14 +23,18 @@
 
 #define STACK_DEPTH 64
 
-/* A worker that is aborted, by the supervisor or by itself, shows where it was. */
+/*
+ * A worker that is ended by a fault of its own, or aborted because it hangs, shows where
+ * it was and leaves a note in shared memory of the request that was running.
+ */
 static void
-on_abort(int signo)
+on_fatal(int signo)
 {
 	static const char head[] = "aborted; stack of the running thread:\n";
 	void *frames[STACK_DEPTH];
 	int n = backtrace(frames, STACK_DEPTH);
 
+	spout__inflight_blame(spout__log_request_id);
 	if (write(2, head, sizeof(head) - 1) > 0)
 		backtrace_symbols_fd(frames, n, 2);
 	raise(signo); /* SA_RESETHAND: the default action once this handler returns */
@@ -41,6 +45,7 @@ set_signals(void)
 {
 	static const int ignored[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2,
 		SIGTTIN, SIGTTOU, SIGPIPE };
+	static const int fatal[] = { SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE };
 	struct sigaction sa = { .sa_handler = SIG_DFL };
 	void *frame;
 	sigset_t none;
@@ -53,9 +58,10 @@ set_signals(void)
 	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		sigaction(ignored[i], &sa, NULL);
 	backtrace(&frame, 1); /* loads the unwinder now, not in the handler */
-	sa.sa_handler = on_abort;
-	sa.sa_flags = SA_RESETHAND;
-	sigaction(SIGABRT, &sa, NULL);
+	sa.sa_handler = on_fatal;
+	sa.sa_flags = SA_RESETHAND | SA_ONSTACK; /* a stack may have overflowed */
+	for (i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
+		sigaction(fatal[i], &sa, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -119,6 +125,7 @@ child_main(struct spout__supervisor *sup, struct spout__slot *slot, int control)
 	spout__notify_forget();
 	spout__stats = &score->stats;
 	spout__inflight_use(score->requests);
+	spout__quarantine = &sup->o.board->quarantine;
 	if (sup->o.run_as != NULL) {
 		rc = spout__identity_assume(sup->o.run_as);
 		if (rc < 0) {

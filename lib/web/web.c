@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/inflight.h"
+#include "base/quarantine.h"
 #include "web/compress.h"
 #include "web/guard.h"
 #include "web/page.h"
@@ -23,18 +24,33 @@
 
 /* --- a head is there ------------------------------------------------------------ */
 
+/* Such requests have ended workers: keep this one alive. */
+static void
+hold_off(struct spout_request *req, uint64_t now_ms)
+{
+	const struct spout__endpoint *endpoint = req->match.endpoint;
+
+	if (spout__quarantine_left_ms(
+		spout_slice_of(endpoint->what, endpoint->what_len), now_ms) > 0)
+		spout_fail(req, 503, "requests like this one have ended the server");
+}
+
 static void
 run_handler(struct spout__http_exchange *ex, void *arg)
 {
 	struct spout_request *req = arg;
 	const struct spout__endpoint *endpoint = req->match.endpoint;
+	uint64_t now_ms;
 
 	(void)ex;
-	if (endpoint != NULL)
+	if (endpoint != NULL) {
+		now_ms = spout_loop_now_ms(req->web->loop);
+		if (spout__quarantine_any(now_ms))
+			hold_off(req, now_ms);
 		req->inflight =
 		    spout__inflight_claim(spout_slice_of(req->id, req->id_len),
-			spout_slice_of(endpoint->what, endpoint->what_len),
-			spout_loop_now_ms(req->web->loop));
+			spout_slice_of(endpoint->what, endpoint->what_len), now_ms);
+	}
 	if (endpoint != NULL && endpoint->chain == NULL)
 		req->route->handler(req);
 	else

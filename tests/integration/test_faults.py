@@ -5,6 +5,7 @@ stop under load, clients that vanish or dawdle, too little of everything.
 """
 import contextlib
 import os
+import re
 import select
 import signal
 import socket
@@ -145,6 +146,60 @@ class Death(harness.TestCase):
         until(lambda: len(server.workers()) == 2)
         self.assertEqual(len(set(before) & set(server.workers())), 1)
         self.assertEqual(server.get("/plaintext").status, 200)
+
+    def test_a_route_that_ends_workers_is_held_off_and_the_rest_is_served(self):
+        server = self.start("--processes", "2", "--fault-routes")
+        for death in range(3):
+            with server.connect() as client:
+                client.send(GET % b"/fault/crash")
+                self.assertEqual(client.read_to_end(), b"")
+            server.wait_log(r"was at: GET /fault/crash \(request .*\), which ran",
+                            count=death + 1)
+            until(lambda: len(server.workers()) == 2)
+        server.wait_log("GET /fault/crash has ended 3 workers: it is answered 503")
+        workers = server.workers()
+        for _ in range(4):
+            answer = server.get("/fault/crash")
+            self.assertEqual(answer.status, 503)
+            self.assertTrue(answer.header("retry-after"))
+            self.assertEqual(server.get("/plaintext").status, 200)
+        self.assertEqual(server.workers(), workers)
+
+    def test_a_crash_leaves_its_stack_and_every_request_in_flight(self):
+        server = self.start("--processes", "1", "--fault-routes")
+        with contextlib.ExitStack() as stack:
+            for _ in range(30):
+                stack.enter_context(server.connect()).send(GET % b"/sleep?ms=30000")
+            crash = stack.enter_context(server.connect())
+            crash.send(GET % b"/fault/crash")
+            self.assertEqual(crash.read_to_end(), b"")
+            server.wait_log(r"was at: GET /sleep \(request", count=30)
+        server.wait_log("stack of the running thread")
+        server.wait_log(", which ran")
+
+    def test_a_handler_that_holds_up_the_loop_is_named_once(self):
+        server = self.start("--processes", "1", "--fault-routes", "--admin",
+                            "127.0.0.1:0")
+        for _ in range(500):
+            self.assertEqual(server.get("/plaintext").status, 200)
+        self.assertNotIn("stands still", server.log())
+        self.assertEqual(server.get("/fault/spin?ms=800", timeout=30).status, 200)
+        server.wait_log("the loop turns again")
+        said = re.findall(r"the loop stands still for (\d+) ms, in (.*?) "
+                          r"\(request \S+\): (.*)", server.log())
+        self.assertEqual(len(said), 1, server.log())
+        after, what, stack = said[0]
+        self.assertEqual(what, "GET /fault/spin")
+        if "(faults.c:" in stack or not harness.SANITIZED:
+            self.assertIn("fault_spin_get", stack)
+        self.assertEqual(server.metric("spout_loop_stalls_total"), 1)
+        figure("named after %s ms", after)
+
+    def test_nobody_watches_with_a_threshold_of_0(self):
+        server = self.start("--processes", "1", "--fault-routes", "--stall-threshold",
+                            "0")
+        server.get("/fault/spin?ms=600", timeout=30)
+        self.assertNotIn("stands still", server.log())
 
     def test_a_hung_worker_is_dumped_and_replaced(self):
         server = self.start("--processes", "1", "--fault-routes")

@@ -12,6 +12,10 @@ check_PROGRAMS += tests/unit/test_log
 tests_unit_test_log_SOURCES = tests/unit/test_log.c $(UNIT_SOURCES)
 tests_unit_test_log_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_quarantine
+tests_unit_test_quarantine_SOURCES = tests/unit/test_quarantine.c $(UNIT_SOURCES)
+tests_unit_test_quarantine_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_loop
 tests_unit_test_loop_SOURCES = tests/unit/test_loop.c $(UNIT_SOURCES)
 tests_unit_test_loop_LDADD = $(UNIT_LIBS)
