@@ -7,7 +7,7 @@ lib_LTLIBRARIES += lib/libspout.la
 lib_libspout_all_la_SOURCES =
 lib_libspout_all_la_LIBADD = $(EVENT_LIBS) $(HTTP_PARSER_LIBS) $(JANSSON_LIBS) \
 	$(CRYPTO_LIBS) $(PQ_LIBS) $(CURL_LIBS) $(BROTLIENC_LIBS) $(CRYPT_LIBS) \
-	$(PCRE2_LIBS) -lpthread -lm
+	$(PCRE2_LIBS) $(HIREDIS_LIBS) -lpthread -lm
 
 lib_libspout_la_SOURCES =
 lib_libspout_la_LIBADD = lib/libspout-all.la

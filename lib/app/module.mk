@@ -32,3 +32,5 @@ lib_libspout_all_la_SOURCES += \
 	%D%/watchdog.c %D%/watchdog.h \
 	%D%/worker.c %D%/worker.h
 spoutinclude_HEADERS += lib/include/spout/app.h lib/include/spout/option.h
+lib_libspout_all_la_SOURCES += %D%/topic_bridge.c %D%/topic_bridge.h \
+	%D%/topic_pg.c %D%/topic_redis.c

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "app/tls_settings.h"
+#include "app/topic_bridge.h"
 #include "base/cpus.h"
 #include "pg/pg.h"
 
@@ -187,6 +188,20 @@ database_check(const char *url, char *why)
 }
 
 static int
+topic_check(const struct spout__settings *s, char *why)
+{
+	if (strcmp(s->topic_url, "database") != 0 &&
+	    !spout__bridge_redis_valid(s->topic_url))
+		snprintf(why, SPOUT_OPTION_WHY_SIZE,
+		    "is neither \"database\" nor redis://[:PASSWORD@]HOST[:PORT]");
+	else if (strcmp(s->topic_url, "database") == 0 && s->database == NULL)
+		snprintf(why, SPOUT_OPTION_WHY_SIZE, "needs --database");
+	else
+		return 0;
+	return -EINVAL;
+}
+
+static int
 user_check(struct spout__settings *s, char *why)
 {
 	char reason[SPOUT__WHY];
@@ -291,6 +306,9 @@ spout__settings_check(struct spout__settings *s, struct spout__options *options)
 	none_if_empty(&s->cookie_secret_file);
 	if (s->database && database_check(s->database, why) != 0)
 		return fail_at(options, "database", s->database, why);
+	none_if_empty(&s->topic_url);
+	if (s->topic_url && topic_check(s, why) != 0)
+		return fail_at(options, "topic-url", s->topic_url, why);
 	if (s->user && user_check(s, why) != 0)
 		return fail_at(options, "user", s->user, why);
 	none_if_empty(&s->tls_client_ca);
@@ -381,6 +399,9 @@ spout__settings_add(struct spout__settings *s, struct spout__options *options)
 		    "PostgreSQL: postgresql://user@host/name. "
 		    "DATABASE_URL in the environment, too",
 		    .group = "Database:" },
+		{ "topic-url", SPOUT_OPTION_URL, &s->topic_url, NULL, "URL",
+		    .help = "Share topics with other hosts: 'database', or "
+			    "redis://HOST:PORT" },
 		{ "db-connections", SPOUT_OPTION_NUMBER, &s->db_connections, "8", "N",
 		    "Connections of each worker", .min = 1, .max = 1000 },
 		{ "db-pooler", SPOUT_OPTION_CHOICE, &s->db_pooler, "none", "MODE",

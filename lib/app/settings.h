@@ -38,6 +38,7 @@ struct spout__settings {
 	unsigned cpu_threads;
 	const char *database;    /* URL, or NULL */
 	uint64_t db_connections; /* of each worker */
+	const char *topic_url; /* "database", or NULL */
 	const char *db_password_file; /* path, or NULL */
 	uint64_t db_connect_timeout_ms, db_acquire_timeout_ms;
 	uint64_t db_idle_timeout_ms, db_max_lifetime_ms;

@@ -15,6 +15,7 @@
 #define POLL_MS 5
 #define MOVE_MS 5000  /* what idle clients get to come back and be told to move */
 #define HURRY_MS 300
+#define HAND_OVER_MS 3000 /* until another worker carries topics to other hosts */
 
 static void tasks_begin(struct spout__life *life);
 
@@ -122,6 +123,7 @@ static void
 tasks_begin(struct spout__life *life)
 {
 	life->phase = SPOUT__LIFE_TASKS;
+	spout__bridge_stop(life->bridge, life->retiring ? HAND_OVER_MS : 0);
 	life->deadline.fn = on_tasks_deadline; /* what is left of --drain-timeout */
 	life->poll.fn = on_poll;
 	on_poll(&life->poll);

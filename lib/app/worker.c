@@ -200,6 +200,19 @@ open_pools(struct spout__life *life)
 	return error ? boot_failed(life, "cannot set up the database", error) : 0;
 }
 
+/* Known only behind the pools and the topics. */
+static int
+open_bridge(struct spout__life *life)
+{
+	const char *url = life->program->settings.topic_url;
+
+	if (url == NULL)
+		return 0;
+	life->bridge = spout__bridge_new(life->topics,
+	    strcmp(url, "database") == 0 ? &spout__bridge_pg : &spout__bridge_redis, url);
+	return life->bridge ? 0 : boot_failed(life, "cannot share topics", -ENOMEM);
+}
+
 static int
 open_topics(struct spout__life *life)
 {
@@ -447,6 +460,7 @@ build(struct spout__life *life)
 	static int (*const steps[])(struct spout__life *) = {
 		open_pools,
 		open_topics,
+		open_bridge,
 		open_web,
 		open_certificates,
 		open_server,
@@ -485,6 +499,7 @@ close_parts(struct spout__life *life)
 		spout__http_server_free(life->server);
 	spout__admin_free(life->admin);
 	spout__agent_free(life->agent);
+	spout__bridge_stop(life->bridge, 0);
 }
 
 /*
@@ -512,6 +527,7 @@ take_down(struct spout__life *life)
 		leave_at_once(life, "a job has not ended");
 	if (spout__coroutines_alive(life->loop) > 0)
 		leave_at_once(life, "a task has not ended");
+	spout__bridge_free(life->bridge);
 	spout__periodic_tasks_free(life->periodic);
 	if (life->web)
 		spout__web_free(life->web);

@@ -20,6 +20,7 @@
 #include "app/periodic.h"
 #include "app/database.h"
 #include "app/program.h"
+#include "app/topic_bridge.h"
 #include "app/vitals.h"
 #include "app/watchdog.h"
 #include "http/server.h"
@@ -42,6 +43,7 @@ struct spout__life {
 	struct spout__program *program;
 	struct spout_loop *loop;
 	struct spout__topics *topics;
+	struct spout__bridge *bridge; /* of topics to other hosts, or NULL */
 	struct spout__web *web;
 	struct spout__http_server *server;
 	struct spout__admin *admin; /* NULL: no admin listener */

@@ -122,6 +122,10 @@ spout__topics_inject(struct spout__topics *topics, const struct spout__topic_fra
 		spout__topics_send(topics, topics->peer_bits, frame);
 		return;
 	}
+	if (frame->kind == SPOUT__WIRE_WANT && frame->origin.host != topics->self.host) {
+		spout__topics_tell_bridge(topics); /* another host has come */
+		return;
+	}
 	if (frame->origin.host == topics->self.host ||
 	    (!person && frame->kind != SPOUT__WIRE_MESSAGE))
 		return;

@@ -22,16 +22,6 @@ subscriber_of(struct spout__list *node)
 	return spout__container_of(node, struct spout__topic_subscriber, link);
 }
 
-void
-spout__topic_tell(
-    struct spout__topic *topic, enum spout_topic_kind kind, const char *name)
-{
-	struct spout__list *node, *next;
-
-	spout__list_for_each_safe(node, next, &topic->subscribers)
-		subscriber_of(node)->ops->event(subscriber_of(node), kind, name);
-}
-
 static void
 deliver(struct spout__topic *topic, struct spout__topic_message *m)
 {
@@ -39,8 +29,23 @@ deliver(struct spout__topic *topic, struct spout__topic_message *m)
 
 	spout__list_for_each_safe(node, next, &topic->subscribers) {
 		spout__count(SPOUT__C_TOPIC_DELIVERIES, 1);
-		subscriber_of(node)->ops->message(subscriber_of(node), m);
+		subscriber_of(node)->take(subscriber_of(node), m);
 	}
+}
+
+void
+spout__topic_tell(
+    struct spout__topic *topic, enum spout_topic_kind kind, const char *name)
+{
+	struct spout__topic_message *m;
+
+	if (spout__list_empty(&topic->subscribers))
+		return;
+	m = spout__topic_event_new(topic->name, kind, name != NULL ? name : "");
+	if (m == NULL)
+		return;
+	deliver(topic, m);
+	spout__topic_message_unref(m);
 }
 
 /* What all topics keep together has a bound: the one that grows gives way. */
@@ -216,6 +221,17 @@ lacks_others(const struct spout__topic *topic, const struct spout__position *sin
 	return lacks;
 }
 
+static void
+tell_gap(struct spout__topic_subscriber *s, const struct spout__topic *topic)
+{
+	struct spout__topic_message *m =
+	    spout__topic_event_new(topic->name, SPOUT_TOPIC_GAP, "");
+
+	if (m != NULL)
+		s->take(s, m);
+	spout__topic_message_unref(m);
+}
+
 /* What a client lacks that has got that far. */
 static void
 hand_since(
@@ -228,13 +244,13 @@ hand_since(
 	for (unsigned i = 0; i < since.len && !hole; i++)
 		hole = has_hole(topic, &since.marks[i]);
 	if (hole)
-		s->ops->event(s, SPOUT_TOPIC_GAP, NULL);
+		tell_gap(s, topic);
 	for (unsigned i = 0; i < topic->history.len; i++) {
 		struct spout__topic_message *m = spout__history_at(&topic->history, i);
 		const struct spout__mark *mark = spout__position_find(&since, &m->origin);
 
 		if (mark == NULL || m->n > mark->n)
-			s->ops->message(s, m);
+			s->take(s, m);
 	}
 	spout__position_release(&since);
 }
@@ -251,7 +267,7 @@ hand_history(struct spout__topic_subscriber *s, const struct spout__topic *topic
 	}
 	for (unsigned i = len > options->history ? len - options->history : 0; i < len;
 	     i++)
-		s->ops->message(s, spout__history_at(&topic->history, i));
+		s->take(s, spout__history_at(&topic->history, i));
 }
 
 /* Have a topic, with what other workers keep of it. NULL with errno. */

@@ -34,6 +34,17 @@ spout__topic_message_new(struct spout_slice topic, const struct spout__publisher
 }
 
 struct spout__topic_message *
+spout__topic_event_new(const char *topic, enum spout_topic_kind kind, const char *name)
+{
+	struct spout__topic_message *m = spout__topic_message_new(
+	    spout_slice(topic), &(struct spout__publisher){ 0 }, 0, 0, spout_slice(name));
+
+	if (m != NULL)
+		m->kind = kind;
+	return m;
+}
+
+struct spout__topic_message *
 spout__topic_message_ref(struct spout__topic_message *m)
 {
 	m->refs++;
@@ -112,8 +123,9 @@ spout__topic_id_parse(
 
 /* --- JSON ------------------------------------------------------------------------- */
 
-static int
-put_string(struct spout__buffer *to, const char *name, const char *value, size_t len)
+int
+spout__topic_put_string(
+    struct spout__buffer *to, const char *name, const char *value, size_t len)
 {
 	int r = spout__buffer_printf(to, "\"%s\":\"", name);
 
@@ -122,44 +134,41 @@ put_string(struct spout__buffer *to, const char *name, const char *value, size_t
 	return r == 0 ? spout__buffer_append(to, "\"", 1) : r;
 }
 
+/* What it is, but for the topic. */
 static int
-put_topic(struct spout__buffer *to, const char *topic)
+put_content(struct spout__buffer *to, const struct spout__topic_message *m)
 {
-	int r = spout__buffer_append(to, "{", 1);
+	char id[SPOUT__TOPIC_ID_SIZE];
+	int r;
 
-	if (r == 0)
-		r = put_string(to, "topic", topic, strlen(topic));
-	return r == 0 ? spout__buffer_append(to, ",", 1) : r;
-}
-
-int
-spout__topic_event_json(struct spout__buffer *to, const char *topic,
-    enum spout_topic_kind kind, const char *value)
-{
-	int r = put_topic(to, topic);
-
-	if (r == 0 && kind == SPOUT_TOPIC_GAP)
-		r = spout__buffer_append(to, "\"gap\":true", 10);
-	else if (r == 0)
-		r = put_string(to, kind == SPOUT_TOPIC_JOIN ? "join" : "leave", value,
-		    strlen(value));
-	return r == 0 ? spout__buffer_append(to, "}", 2) : r; /* with its NUL */
+	switch (m->kind) {
+	case SPOUT_TOPIC_GAP:
+		return spout__buffer_printf(to, "\"gap\":true");
+	case SPOUT_TOPIC_JOIN:
+		return spout__topic_put_string(to, "join", m->data, m->len);
+	case SPOUT_TOPIC_LEAVE:
+		return spout__topic_put_string(to, "leave", m->data, m->len);
+	default:
+		r = spout__topic_put_string(
+		    to, "id", id, spout__topic_id_put(id, &m->origin, m->n));
+		if (r == 0)
+			r = spout__buffer_append(to, ",", 1);
+		return r == 0 ? spout__topic_put_string(to, "data", m->data, m->len) : r;
+	}
 }
 
 static int
 message_json(struct spout__buffer *to, const struct spout__topic_message *m)
 {
-	char id[SPOUT__TOPIC_ID_SIZE];
-	size_t len = spout__topic_id_put(id, &m->origin, m->n);
-	int r = put_topic(to, m->topic);
+	int r = spout__buffer_append(to, "{", 1);
 
 	if (r == 0)
-		r = put_string(to, "id", id, len);
+		r = spout__topic_put_string(to, "topic", m->topic, strlen(m->topic));
 	if (r == 0)
 		r = spout__buffer_append(to, ",", 1);
 	if (r == 0)
-		r = put_string(to, "data", m->data, m->len);
-	return r == 0 ? spout__buffer_append(to, "}", 2) : r;
+		r = put_content(to, m);
+	return r == 0 ? spout__buffer_append(to, "}", 2) : r; /* with its NUL */
 }
 
 const char *

@@ -29,6 +29,7 @@ enum spout__topic_form {
 
 struct spout__topic_message {
 	unsigned refs;
+	enum spout_topic_kind kind; /* no MESSAGE: an event, whose data is a name */
 	struct spout__publisher origin;
 	uint64_t n;    /* grows with each message of the origin, in whichever topic */
 	uint64_t prev; /* that of the one before in this topic; 0: not known */
@@ -53,11 +54,15 @@ struct spout__topic_message *spout__topic_message_new(struct spout_slice topic,
     struct spout_slice data);
 struct spout__topic_message *spout__topic_message_ref(struct spout__topic_message *m);
 void spout__topic_message_unref(struct spout__topic_message *m);
+/** An event: the same, without an origin. */
+struct spout__topic_message *spout__topic_event_new(
+    const char *topic, enum spout_topic_kind kind, const char *name);
 /** Its JSON: owned by the message; NULL when out of memory. */
 const char *spout__topic_message_json(struct spout__topic_message *m);
-/** JSON of what is no message; `value` is a name, or NULL for a gap. 0 or -errno. */
-int spout__topic_event_json(struct spout__buffer *to, const char *topic,
-    enum spout_topic_kind kind, const char *value);
+
+/** Append "name":"value". 0 or -errno. */
+int spout__topic_put_string(
+    struct spout__buffer *to, const char *name, const char *value, size_t len);
 
 /** Longest text of an id, with its NUL. */
 #define SPOUT__TOPIC_ID_SIZE 56u

@@ -20,9 +20,7 @@
 
 struct entry {
 	struct spout__list link;
-	enum spout_topic_kind kind;
-	struct spout__topic_message *message; /* of a MESSAGE */
-	char name[];                          /* of a JOIN or LEAVE */
+	struct spout__topic_message *message;
 };
 
 struct spout_subscription {
@@ -35,17 +33,10 @@ struct spout_subscription {
 	struct entry *current; /* given last */
 	struct spout_topic_event event;
 	struct spout__position position;
-	struct spout__buffer json;
 	char id[SPOUT__TOPIC_ID_SIZE];
 	char text[SPOUT__POSITION_TEXT];
 	char topic[SPOUT_TOPIC_NAME_MAX + 1];
 };
-
-static struct spout_subscription *
-subscription_of(struct spout__topic_subscriber *s)
-{
-	return spout__container_of(s, struct spout_subscription, subscriber);
-}
 
 /* --- the queue -------------------------------------------------------------------- */
 
@@ -58,12 +49,6 @@ entry_free(struct entry *entry)
 	free(entry);
 }
 
-static size_t
-weight(const struct entry *entry)
-{
-	return entry->message != NULL ? entry->message->len : 0;
-}
-
 static struct entry *
 take_first(struct spout_subscription *sub)
 {
@@ -71,51 +56,39 @@ take_first(struct spout_subscription *sub)
 	    spout__container_of(spout__list_pop(&sub->queue), struct entry, link);
 
 	sub->n--;
-	sub->bytes -= weight(entry);
+	sub->bytes -= entry->message->len;
 	return entry;
 }
 
-static void
-push(struct spout_subscription *sub, enum spout_topic_kind kind,
-    struct spout__topic_message *m, const char *name)
+static bool
+is_full(const struct spout_subscription *sub)
 {
-	size_t len = name != NULL ? strlen(name) + 1 : 0;
-	struct entry *entry = malloc(sizeof(*entry) + len);
+	return sub->n > sub->max_events || (sub->bytes > sub->max_bytes && sub->n > 1);
+}
 
+static void
+take(struct spout__topic_subscriber *s, struct spout__topic_message *m)
+{
+	struct spout_subscription *sub =
+	    spout__container_of(s, struct spout_subscription, subscriber);
+	struct entry *entry = malloc(sizeof(*entry));
+
+	(void)spout__line_grant(&sub->readers);
 	if (entry == NULL) {
 		sub->gap = true;
-		(void)spout__line_grant(&sub->readers);
 		return;
 	}
-	*entry = (struct entry){ .kind = kind,
-		.message = m != NULL ? spout__topic_message_ref(m) : NULL };
-	if (name != NULL)
-		memcpy(entry->name, name, len);
+	entry->message = spout__topic_message_ref(m);
 	spout__list_init(&entry->link);
 	spout__list_push(&sub->queue, &entry->link);
 	sub->n++;
-	sub->bytes += weight(entry);
-	while (sub->n > sub->max_events || (sub->bytes > sub->max_bytes && sub->n > 1)) {
+	sub->bytes += m->len;
+	while (is_full(sub)) {
 		spout__count(SPOUT__C_TOPIC_DROPPED, 1);
 		entry_free(take_first(sub));
 		sub->gap = true;
 	}
-	(void)spout__line_grant(&sub->readers);
 }
-
-static void
-on_message(struct spout__topic_subscriber *s, struct spout__topic_message *m)
-{
-	push(subscription_of(s), SPOUT_TOPIC_MESSAGE, m, NULL);
-}
-
-static void
-on_event(struct spout__topic_subscriber *s, enum spout_topic_kind kind, const char *name)
-{
-	push(subscription_of(s), kind, NULL, name);
-}
-
-static const struct spout__topic_subscriber_ops ops = { on_message, on_event };
 
 /* --- subscribing ------------------------------------------------------------------ */
 
@@ -140,7 +113,6 @@ release(void *arg)
 	spout__line_end(&sub->readers, -ECANCELED);
 	entry_free(sub->current);
 	spout__position_release(&sub->position);
-	spout__buffer_release(&sub->json);
 	free(sub);
 }
 
@@ -152,13 +124,12 @@ subscription_new(const char *topic, const struct spout_topic_options *options)
 
 	if (sub == NULL)
 		return NULL;
-	sub->subscriber.ops = &ops;
+	sub->subscriber.take = take;
 	spout__list_init(&sub->subscriber.link);
 	spout__list_init(&sub->queue);
 	spout__line_init(&sub->readers, NULL);
 	sub->max_events = options->max_events != 0 ? options->max_events : MAX_EVENTS;
 	sub->max_bytes = options->max_bytes != 0 ? options->max_bytes : MAX_BYTES;
-	spout__buffer_init(&sub->json, SIZE_MAX / 2);
 	strncpy(sub->topic, topic, sizeof(sub->topic) - 1);
 	if (spout_defer_in(spout_scope_current(), release, sub) == 0)
 		return sub;
@@ -183,7 +154,7 @@ set_start(struct spout_subscription *sub)
 	for (node = sub->queue.prev; node != &sub->queue && r == 0; node = node->prev) {
 		const struct entry *entry = spout__container_of(node, struct entry, link);
 
-		if (entry->message != NULL)
+		if (entry->message->kind == SPOUT_TOPIC_MESSAGE)
 			r = spout__position_set(&sub->position, &entry->message->origin,
 			    entry->message->prev);
 	}
@@ -234,30 +205,44 @@ spout_topic_unsubscribe(struct spout_subscription *sub)
 static const struct spout_topic_event *
 give(struct spout_subscription *sub, struct entry *entry)
 {
-	enum spout_topic_kind kind = entry != NULL ? entry->kind : SPOUT_TOPIC_GAP;
-	struct spout__topic_message *m = entry != NULL ? entry->message : NULL;
+	const struct spout__topic_message *m = entry->message;
 
 	entry_free(sub->current);
 	sub->current = entry;
 	sub->id[0] = '\0';
-	sub->event = (struct spout_topic_event){
-		.kind = kind, .topic = sub->topic, .id = sub->id, .data = ""
-	};
-	if (m != NULL) {
+	if (m->kind == SPOUT_TOPIC_MESSAGE) {
 		spout__topic_id_put(sub->id, &m->origin, m->n);
 		(void)spout__position_set(&sub->position, &m->origin, m->n);
-		sub->event.data = m->data;
-		sub->event.len = m->len;
-	} else if (kind != SPOUT_TOPIC_GAP) {
-		sub->event.data = entry->name;
-		sub->event.len = strlen(entry->name);
 	}
+	sub->event = (struct spout_topic_event){ .kind = m->kind,
+		.topic = m->topic,
+		.id = sub->id,
+		.data = m->data,
+		.len = m->len };
 	return &sub->event;
+}
+
+/* In place of what was dropped. NULL when out of memory: it stays to be told. */
+static struct entry *
+gap_entry(struct spout_subscription *sub)
+{
+	struct entry *entry = malloc(sizeof(*entry));
+
+	if (entry == NULL)
+		return NULL;
+	entry->message = spout__topic_event_new(sub->topic, SPOUT_TOPIC_GAP, "");
+	if (entry->message != NULL) {
+		sub->gap = false;
+		return entry;
+	}
+	free(entry);
+	return NULL;
 }
 
 const struct spout_topic_event *
 spout_try_topic_next(struct spout_subscription *sub, uint64_t ms)
 {
+	struct entry *entry = NULL;
 	int r = 0;
 
 	(void)spout__co_checkpoint("spout_topic_next");
@@ -265,17 +250,16 @@ spout_try_topic_next(struct spout_subscription *sub, uint64_t ms)
 		r = spout__line_wait(&sub->readers, ms, "spout_topic_next");
 	if (r == 0 && sub->ended)
 		r = -ECANCELED;
+	if (r == 0) {
+		entry = sub->gap ? gap_entry(sub) : take_first(sub);
+		r = entry == NULL ? -ENOMEM : 0;
+	}
 	if (r < 0) {
-		spout__co_error(r, "spout_topic_next: %s",
-		    r == -ETIMEDOUT ? "nothing came in time" : "it has ended");
+		spout__co_error(r, "spout_topic_next: %s", strerror(-r));
 		errno = -r;
 		return NULL;
 	}
-	if (sub->gap) {
-		sub->gap = false;
-		return give(sub, NULL);
-	}
-	return give(sub, take_first(sub));
+	return give(sub, entry);
 }
 
 const struct spout_topic_event *
@@ -298,13 +282,6 @@ spout_topic_position(struct spout_subscription *sub)
 const char *
 spout_topic_json(struct spout_subscription *sub)
 {
-	if (sub->event.topic == NULL)
-		return NULL;
-	if (sub->event.kind == SPOUT_TOPIC_MESSAGE)
-		return spout__topic_message_json(sub->current->message);
-	spout__buffer_clear(&sub->json);
-	return spout__topic_event_json(
-		   &sub->json, sub->topic, sub->event.kind, sub->event.data) == 0
-	    ? spout__buffer_at(&sub->json)
-	    : NULL;
+	return sub->current != NULL ? spout__topic_message_json(sub->current->message)
+				    : NULL;
 }

@@ -34,18 +34,10 @@
 struct spout__topic_peer;
 struct spout__topic_subscriber;
 
-/* Called for each thing in turn; neither may wait or unsubscribe anybody at once. */
-struct spout__topic_subscriber_ops {
-	void (*message)(
-	    struct spout__topic_subscriber *s, struct spout__topic_message *m);
-	/* JOIN and LEAVE with a name, GAP with NULL. */
-	void (*event)(struct spout__topic_subscriber *s, enum spout_topic_kind kind,
-	    const char *name);
-};
-
 struct spout__topic_subscriber {
 	struct spout__list link;
-	const struct spout__topic_subscriber_ops *ops;
+	/* A message or an event. May neither wait nor unsubscribe anybody. */
+	void (*take)(struct spout__topic_subscriber *s, struct spout__topic_message *m);
 	struct spout__topic *topic; /* NULL: it is not subscribed */
 	struct spout__presence *presence;
 };
@@ -149,7 +141,7 @@ void spout__topics_gap(
     struct spout__topics *topics, const struct spout__publisher *origin);
 /**
  * Subscribe, after having waited for the history; hands over what `options` ask for.
- * `s` has its ops set and lives until spout__topic_detach(). 0, -EINVAL, -ENOBUFS,
+ * `s` has its `take` set and lives until spout__topic_detach(). 0, -EINVAL, -ENOBUFS,
  * -ENOMEM. Inside a coroutine.
  */
 SPOUT_MUST_CHECK int spout__topic_attach(struct spout__topic_subscriber *s,
@@ -201,7 +193,8 @@ void spout__topics_set_bridge(
     struct spout__topics *topics, struct spout__topic_bridge *bridge);
 /** The bridge receives from now on: the other workers hand over to it. */
 void spout__topics_bridge_up(struct spout__topics *topics);
-/** What the bridge has brought: MESSAGE, PRESENT or GAP; others are dropped. */
+/** What the bridge has brought: MESSAGE, PRESENT, GAP, or WANT of a host that is new;
+ * others are dropped. */
 void spout__topics_inject(
     struct spout__topics *topics, const struct spout__topic_frame *frame);
 /** Tell the bridge of everybody of this host who is present. */

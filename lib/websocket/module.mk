@@ -13,5 +13,6 @@ lib_libspout_all_la_SOURCES += \
 	%D%/receive.c \
 	%D%/send.c \
 	%D%/socket.c %D%/socket.h \
+	%D%/subscribe.c \
 	%D%/timer.c
 spoutinclude_HEADERS += lib/include/spout/websocket.h

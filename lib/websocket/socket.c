@@ -35,6 +35,7 @@ ws_free(struct spout__ready *ready)
 	struct spout_websocket *ws =
 	    spout__container_of(ready, struct spout_websocket, ready);
 
+	spout__ws_free_topics(ws);
 	spout__ws_input_free(ws);
 	spout__ws_output_free(ws);
 	spout__ws_context_free(ws->context);
@@ -100,6 +101,8 @@ on_ready(struct spout__ready *ready)
 		spout__ws_run_pending(ws);
 	if (ws->taken)
 		spout__ws_receive(ws, "", 0);
+	if (ws->state != SPOUT__WS_OPEN)
+		spout__ws_unsubscribe(ws);
 	if (ws->state >= SPOUT__WS_ENDING && ws->co == NULL)
 		run_close(ws);
 	if (ws->state == SPOUT__WS_CLOSED && ws->co == NULL && !spout__ws_is_held(ws))

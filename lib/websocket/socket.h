@@ -59,6 +59,7 @@ struct spout_websocket {
 	const struct spout_websocket_handler *handler;
 	struct spout_request *request; /* in open() */
 	struct spout_coroutine *co;    /* the callback that runs */
+	struct spout__ws_topic *topics; /* what it is subscribed to */
 	struct spout__ws_input *input; /* NULL when idle */
 	struct spout__ws_output *output; /* NULL when idle */
 	struct spout__ws_scope *scope; /* NULL until asked for */
@@ -215,6 +216,12 @@ void spout__ws_wake_reader(struct spout_websocket *ws);
 /** What came before the end of input has not been read: it is noted for later. */
 bool spout__ws_eof_can_wait(struct spout_websocket *ws);
 void spout__ws_client_free(struct spout__ws_client *client);
+
+/* --- subscribe.c ------------------------------------------------------------------ */
+
+/** End its subscriptions; not from within a delivery. */
+void spout__ws_unsubscribe(struct spout_websocket *ws);
+void spout__ws_free_topics(struct spout_websocket *ws);
 
 /* --- timer.c ---------------------------------------------------------------------- */
 

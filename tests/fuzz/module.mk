@@ -44,7 +44,16 @@ check_PROGRAMS += %D%/replay_proxy
 %C%_replay_proxy_SOURCES = %D%/replay.c $(FUZZ_PROXY_SOURCES)
 %C%_replay_proxy_LDADD = $(FUZZ_LIBS)
 
+FUZZ_TOPIC_SOURCES = tests/fuzz/fuzz_topic.c tests/fuzz/fuzz.h
+check_PROGRAMS += %D%/replay_topic
+%C%_replay_topic_SOURCES = %D%/replay.c $(FUZZ_TOPIC_SOURCES)
+%C%_replay_topic_LDADD = $(FUZZ_LIBS)
+
 if FUZZ
+noinst_PROGRAMS += %D%/fuzz_topic
+%C%_fuzz_topic_SOURCES = $(FUZZ_TOPIC_SOURCES)
+%C%_fuzz_topic_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+%C%_fuzz_topic_LDADD = $(FUZZ_LIBS)
 noinst_PROGRAMS += %D%/fuzz_proxy
 %C%_fuzz_proxy_SOURCES = $(FUZZ_PROXY_SOURCES)
 %C%_fuzz_proxy_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

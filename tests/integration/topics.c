@@ -14,6 +14,8 @@ publish(struct spout_request *req)
 	int64_t n = spout_arg_int(req, "n", .min = 1, .max = 100000, .otherwise = 1);
 	int r = 0;
 
+	for (int64_t i = spout_arg_int(req, "doubled", .max = 12); i > 0; i--)
+		text = spout_sprintf("%s%s", text, text);
 	if (n == 1)
 		r = spout_topic_publish(topic, text, strlen(text));
 	for (int64_t i = 0; n > 1 && i < n && r == 0; i++) {
@@ -52,6 +54,21 @@ present(struct spout_request *req)
 }
 
 static void
+open_socket(struct spout_websocket *ws)
+{
+	struct spout_request *req = spout_websocket_request(ws);
+
+	spout_websocket_subscribe(ws, spout_require_arg(req, "topic"),
+	    .json = !spout_arg_bool(req, "bare", false),
+	    .person = spout_arg(req, "person"),
+	    .since = spout_arg(req, "since"));
+}
+
+static const struct spout_websocket_handler socket_handler = {
+	.open = open_socket, .slow = SPOUT_WEBSOCKET_CLOSE, .max_unsent_bytes = 65536
+};
+
+static void
 pid(struct spout_request *req)
 {
 	spout_printf(req, "%d", (int)getpid());
@@ -63,6 +80,7 @@ static const struct spout_route routes[] = {
 	SPOUT_GET("/poll", poll),
 	SPOUT_GET("/present", present),
 	SPOUT_GET("/pid", pid),
+	SPOUT_WEBSOCKET("/socket", &socket_handler),
 	SPOUT_END
 };
 

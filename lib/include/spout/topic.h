@@ -73,6 +73,9 @@ struct spout_topic_options {
 	/* Who is present in the topic while this subscription lives: 1 to 128 bytes of
 	 * UTF-8. NULL: nobody. */
 	const char *person;
+	/* WebSockets: send JSON of what comes, as spout_topic_json(), instead of the bare
+	 * data of messages; see spout_websocket_subscribe(). */
+	bool json;
 	size_t max_events; /* wait in the queue of a subscription [1024] */
 	size_t max_bytes;  /* of their data [1 MiB] */
 };

@@ -37,6 +37,7 @@
 
 #include <spout/client.h>
 #include <spout/web.h>
+#include <spout/topic.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -162,6 +163,37 @@ SPOUT_API const char *spout_websocket_subprotocol(const struct spout_websocket *
  */
 SPOUT_API SPOUT_NORETURN void spout_websocket_fail(struct spout_websocket *ws, int code,
     const char *fmt, ...) SPOUT_PRINTF(3, 4);
+
+/* --- topics ----------------------------------------------------------------------- */
+
+/**
+ * Send this client what comes to a topic (spout/topic.h), until the socket ends: the data
+ * of each message, as text, or binary if it is no UTF-8. With .json = true instead JSON
+ * of each event, gaps, who comes and who leaves among them; and at first, behind what
+ * .history or .since ask for, {"topic": …, "position": TEXT, "present": [NAME, …]}. A
+ * client that comes again gives that position, with the ids of messages that came since
+ * added, by commas: for each origin, the part before the last "-", the last one counts.
+ *
+ * Each message is framed and compressed once for all sockets of this worker. Nobody waits
+ * for a slow client: with SPOUT_WEBSOCKET_DROP_OLDEST it loses messages, otherwise it is
+ * closed with 1008 when max_unsent_bytes wait for it.
+ *
+ * In callbacks of this socket. May wait, as spout_topic_subscribe(). Errors: those, and
+ * -EPIPE (closed), -EALREADY (it has subscribed to that topic).
+ */
+#define spout_websocket_subscribe(ws, topic, ...) \
+	spout_websocket_subscribe_with((ws), (topic), SPOUT_TOPIC_OPTIONS_(__VA_ARGS__))
+#define spout_try_websocket_subscribe(ws, topic, ...) \
+	spout_try_websocket_subscribe_with( \
+	    (ws), (topic), SPOUT_TOPIC_OPTIONS_(__VA_ARGS__))
+SPOUT_API void spout_websocket_subscribe_with(struct spout_websocket *ws,
+    const char *topic, const struct spout_topic_options *options);
+SPOUT_API SPOUT_MUST_CHECK int spout_try_websocket_subscribe_with(
+    struct spout_websocket *ws, const char *topic,
+    const struct spout_topic_options *options);
+/** End it before the socket ends; no-op if there is none. */
+SPOUT_API void spout_websocket_unsubscribe(struct spout_websocket *ws,
+    const char *topic);
 
 /* --- sending ---------------------------------------------------------------------- */
 
