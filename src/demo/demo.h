@@ -8,6 +8,8 @@
 
 #include <spout/spout.h>
 
+#include "examples/chat/room.h"
+
 /** --fault-routes: serve /fault/… (faults.c). */
 extern bool demo_fault_routes;
 /** --fetch-allow: /fetch may fetch (fetch.c). */

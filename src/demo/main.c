@@ -32,6 +32,7 @@ static const struct spout_route routes[] = { SPOUT_GET("/", page_get),
 	SPOUT_GET("/account", account_get, .login_required = true),
 	SPOUT_GET("/session", session_get),
 	SPOUT_WEBSOCKET("/ws/echo", &websocket_echo),
+	ROOM_ROUTES,
 	SPOUT_GET("/features", features_get),
 	SPOUT_GET("/features/page.css", features_css_get),
 	SPOUT_GET("/features/page.js", features_js_get),
@@ -119,6 +120,7 @@ on_worker_start(struct spout_app *app)
 {
 	(void)app;
 	tables_start();
+	room_start();
 	fetch_start();
 }
 

@@ -39,8 +39,10 @@ src_spout_demo_SOURCES = \
 	%D%/tables.c \
 	%D%/websocket.c \
 	%D%/worlds.c
+# The chat room is that of the example.
+src_spout_demo_SOURCES += src/examples/chat/room.c src/examples/chat/room.h
 nodist_src_spout_demo_SOURCES = %D%/templates.c
-src_spout_demo_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% \
+src_spout_demo_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% -I$(top_srcdir)/src \
 	-DDEMO_FOLDER='"$(top_srcdir)/%D%"'
 src_spout_demo_LDADD = lib/libspout.la $(JANSSON_LIBS)
 EXTRA_DIST += %D%/features.css %D%/features.js %D%/login.html %D%/page.html
@@ -88,6 +90,12 @@ demo_templates = %D%/templates/features.html %D%/templates/fortunes.html \
 	%D%/templates/greeting.html
 EXTRA_DIST += $(demo_templates)
 CLEANFILES += %D%/templates.c
-%D%/templates.c: src/spoutc/spoutc$(EXEEXT) $(demo_templates)
-	$(AM_V_GEN)$(MKDIR_P) %D% && \
-	    src/spoutc/spoutc --output $@ --name demo_templates $(srcdir)/%D%/templates
+demo_room = $(srcdir)/src/examples/chat/templates/room.html
+%D%/templates.c: src/spoutc/spoutc$(EXEEXT) $(demo_templates) $(demo_room)
+	$(AM_V_GEN)rm -rf %D%/pages && $(MKDIR_P) %D%/pages && \
+	    cp $(srcdir)/%D%/templates/*.html $(demo_room) %D%/pages && \
+	    src/spoutc/spoutc --output $@ --name demo_templates %D%/pages
+clean-demo-pages:
+	rm -rf %D%/pages
+clean-local: clean-demo-pages
+.PHONY: clean-demo-pages

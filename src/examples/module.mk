@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-noinst_PROGRAMS += src/examples/blog/blog src/examples/fetch_all \
+noinst_PROGRAMS += src/examples/blog/blog src/examples/chat/chat src/examples/fetch_all \
 	src/examples/file_upload src/examples/hello src/examples/login \
 	src/examples/tcp_echo src/examples/users \
 	src/examples/webspider src/examples/whoami
@@ -8,6 +8,11 @@ src_examples_blog_blog_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DBLOG_FOLDER='"$(abs_top_srcdir)/%D%/blog"'
 src_examples_blog_blog_LDADD = lib/libspout.la $(JANSSON_LIBS)
 EXTRA_DIST += %D%/blog/migrations %D%/blog/static %D%/blog/templates
+src_examples_chat_chat_SOURCES = %D%/chat/chat.c %D%/chat/room.c %D%/chat/room.h
+src_examples_chat_chat_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src \
+	-DCHAT_FOLDER='"$(abs_top_srcdir)/%D%/chat"'
+src_examples_chat_chat_LDADD = lib/libspout.la $(JANSSON_LIBS)
+EXTRA_DIST += %D%/chat/templates
 src_examples_fetch_all_SOURCES = %D%/fetch_all.c
 src_examples_fetch_all_LDADD = lib/libspout.la
 src_examples_file_upload_SOURCES = %D%/file_upload.c
