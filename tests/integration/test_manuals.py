@@ -39,6 +39,6 @@ class Manuals(harness.TestCase):
             manual = file.read().replace(" Ns Ar N", "")
         server = self.start("--processes", "1")
         page = server.get("/").text
-        for path in set(re.findall(r'href="(/[a-z/]*)', page)):
+        for path in set(re.findall(r'href="(/[a-z/-]*)', page)):
             with self.subTest(path=path):
                 self.assertRegex(manual, r"Pa %s[ ?\n]" % re.escape(path))
