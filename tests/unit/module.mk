@@ -428,6 +428,7 @@ tests_unit_test_template_set_LDADD = $(UNIT_LIBS) $(JANSSON_LIBS)
 # The linker puts tests/unit/torture.c between the library and what can fail.
 TORTURE_WRAP = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc \
 	-Wl,--wrap=realloc,--wrap=free,--wrap=strdup,--wrap=mmap,--wrap=munmap \
+	-Wl,--wrap=mmap64 \
 	-Wl,--wrap=eventfd,--wrap=pthread_create \
 	-Wl,--wrap=asprintf,--wrap=__asprintf_chk
 check_PROGRAMS += tests/unit/test_torture

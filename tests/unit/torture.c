@@ -77,6 +77,9 @@ int __wrap_asprintf(char **ret, const char *fmt, ...) SPOUT_PRINTF(2, 3);
 int __wrap___asprintf_chk(char **ret, int flag, const char *fmt, ...) SPOUT_PRINTF(3, 4);
 void __wrap_free(void *p);
 void *__wrap_mmap(void *at, size_t len, int prot, int flags, int fd, off_t offset);
+/* Its name where offsets of files have 64 bits by a macro: that of hiredis, for one. */
+void *__wrap_mmap64(void *at, size_t len, int prot, int flags, int fd, off_t offset)
+    __attribute__((alias("__wrap_mmap")));
 int __wrap_munmap(void *at, size_t len);
 int __wrap_eventfd(unsigned initial, int flags);
 int __wrap_pthread_create(pthread_t *ret, const pthread_attr_t *attr, void *(*fn)(void *),
