@@ -24,11 +24,15 @@
 #include "supervisor/inherit.h"
 #include "supervisor/steer.h"
 
-#define USER_TIMEOUT_MS 30000
 #define NOTSENT_LOWAT (128 * 1024)
 #define KEEPALIVE_IDLE_S 60
 #define KEEPALIVE_INTERVAL_S 15
 #define KEEPALIVE_PROBES 4
+/* With a shorter one the first lost probe would end an idle connection: the kernel looks
+ * at it instead of the number of probes. Who does not read is ended by HTTP's time-outs.
+ */
+#define USER_TIMEOUT_MS \
+	((KEEPALIVE_IDLE_S + KEEPALIVE_PROBES * KEEPALIVE_INTERVAL_S) * 1000)
 
 enum { EXCLUSIVE, JOIN };
 

@@ -137,6 +137,11 @@ class Program:
         with self.changed:
             return "\n".join(self.lines)
 
+    def complaints(self):
+        """The lines of warnings and errors, but for those of a machine that stood still."""
+        return [line for line in self.log().splitlines()
+                if re.search("WARN|ERROR", line) and "was stopped for" not in line]
+
     def wait_log(self, pattern, seconds=10, count=1, start=0):
         """
         Wait until `count` lines from line number `start` on match; returns the matches.

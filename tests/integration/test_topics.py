@@ -28,15 +28,20 @@ class Client:
     """A connection to one certain worker, or to any."""
 
     def __init__(self, server, pid=None):
+        others = []  # kept until we are there: who accepts sends the next one elsewhere
+
         def connected():
             self.http = http.client.HTTPConnection(
                 *server.address, timeout=30 * harness.SLOW)
             self.pid = int(self.get("/pid"))
             if pid in (None, self.pid):
                 return True
-            self.http.close()
+            others.append(self.http)
             return False
+
         until(connected, 20, "a connection to worker %s" % pid)
+        for other in others:
+            other.close()
 
     def get(self, target, **arguments):
         self.http.request("GET", target + "?" + urllib.parse.urlencode(arguments))

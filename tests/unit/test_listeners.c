@@ -272,7 +272,7 @@ accepted_sockets_inherit_the_options(void)
 	server = accept4(ls.items->fds[0], NULL, NULL, SOCK_CLOEXEC);
 	CU_ASSERT_EQUAL(int_option(server, IPPROTO_TCP, TCP_NODELAY), 1);
 	CU_ASSERT_EQUAL(int_option(server, SOL_SOCKET, SO_KEEPALIVE), 1);
-	CU_ASSERT_EQUAL(int_option(server, IPPROTO_TCP, TCP_USER_TIMEOUT), 30000);
+	CU_ASSERT_EQUAL(int_option(server, IPPROTO_TCP, TCP_USER_TIMEOUT), 120000);
 	CU_ASSERT_EQUAL(int_option(server, IPPROTO_TCP, TCP_NOTSENT_LOWAT), 128 * 1024);
 	close(client);
 	close(server);

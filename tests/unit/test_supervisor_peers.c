@@ -54,10 +54,11 @@ obey(const struct spout__worker *w, struct peers *peers)
 		if (m.kind == SPOUT__CONTROL_PEERED) {
 			peers->peered = true;
 			spout__worker_ready(w);
-		} else if (m.kind != SPOUT__CONTROL_PEER) {
+		} else if (m.kind == SPOUT__CONTROL_DRAIN ||
+		    m.kind == SPOUT__CONTROL_STOP || m.kind == SPOUT__CONTROL_RETIRE) {
 			return 0;
-		} else if (m.fd >= 0 && peers->n < PEERS_MAX &&
-		    write(m.fd, &birth, 1) == 1) {
+		} else if (m.kind == SPOUT__CONTROL_PEER && m.fd >= 0 &&
+		    peers->n < PEERS_MAX && write(m.fd, &birth, 1) == 1) {
 			peers->fds[peers->n++] = m.fd;
 			spout__gauge_add(SPOUT__G_CONNECTIONS_OPEN, 1);
 		}
