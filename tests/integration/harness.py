@@ -138,7 +138,7 @@ class Program:
             return "\n".join(self.lines)
 
     def complaints(self):
-        """The lines of warnings and errors, but for those of a machine that stood still."""
+        """Lines of warnings and errors, but for those of a machine that stood still."""
         return [line for line in self.log().splitlines()
                 if re.search("WARN|ERROR", line) and "was stopped for" not in line]
 
