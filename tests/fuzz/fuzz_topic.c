@@ -47,9 +47,11 @@ static void
 check_position(const char *data, size_t len)
 {
 	struct spout__position position = { 0 }, again = { 0 };
-	char text[SPOUT__POSITION_TEXT], *string = strndup(data, len);
+	char text[SPOUT__POSITION_TEXT], *string = malloc(len + 1);
 
 	must(string != NULL, "memory");
+	memcpy(string, data, len);
+	string[len] = '\0';
 	if (spout__position_parse(string, &position) == 0) {
 		spout__position_text(&position, text);
 		must(spout__position_parse(text, &again) == 0 &&

@@ -445,7 +445,7 @@ a_request_says_how_it_came(void)
 	request("GET /describe?a=%20b", "", NULL);
 	CU_ASSERT_STRING_EQUAL(
 	    body(), "http://example.org/describe?a=%20b|example.org|HTTP/1.1");
-	say("GET /describe HTTP/1.0\r\nHost: [::1]:8080\r\n\r\n", 47);
+	say("GET /describe HTTP/1.0\r\nHost: [::1]:8080\r\n\r\n", 44);
 	CU_ASSERT_STRING_EQUAL(body(), "http://[::1]:8080/describe|[::1]|HTTP/1.0");
 	end();
 }
