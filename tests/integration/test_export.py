@@ -69,7 +69,8 @@ class Export(harness.ServerTestCase):
         for kind in ("csv", "json"):
             size = self.slow_client(f"/export?n={MANY}&as={kind}")
             self.assertGreater(size, 40 * MANY)
-            self.assertLess(harness.resident_kib(worker), before + 16 * 1024)
+            if not harness.SANITIZED:  # which keeps what was freed
+                self.assertLess(harness.resident_kib(worker), before + 16 * 1024)
 
     def test_a_client_that_leaves_takes_its_export_along(self):
         for kind in ("csv", "json"):
