@@ -16,6 +16,8 @@ struct spout__admin {
 	struct spout__http_server *server;
 };
 
+static const spout_handler_fn middleware[] = { spout__admin_refuse_rebinding, NULL };
+
 static int
 admin_open(
     struct spout__admin *admin, struct spout_loop *loop, int fd, struct spout_tls *tls)
@@ -48,7 +50,8 @@ spout__admin_new(struct spout_loop *loop, const struct spout__worker *worker, in
 		return NULL;
 	admin->worker = worker;
 	admin->app = (struct spout_app){
-		.name = "admin", .routes = spout__admin_routes, .data = (void *)worker
+		.name = "admin", .middleware = middleware,
+		.routes = spout__admin_routes, .data = (void *)worker
 	};
 	error = admin_open(admin, loop, fd, tls);
 	if (error) {

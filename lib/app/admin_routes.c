@@ -12,6 +12,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "app/database.h"
 #include "app/metrics_text.h"
@@ -96,6 +98,34 @@ config_get(struct spout_request *req)
 	spout_set_header(req, "Content-Type", "text/plain; charset=utf-8");
 	spout_set_header(req, "Cache-Control", "no-store");
 	spout_write(req, *text, len);
+}
+
+/* --- who asks ---------------------------------------------------------------------- */
+
+static bool
+is_name(const char *host)
+{
+	size_t len = strcspn(host, ":");
+
+	if (*host == '\0' || *host == '[' || host[strspn(host, "0123456789.:")] == '\0')
+		return false;
+	return len != strlen("localhost") || strncasecmp(host, "localhost", len) != 0;
+}
+
+/*
+ * A page of somebody else may have its own name lead to our address, and read what it is
+ * told. So a browser has to ask by address; others may use names.
+ */
+void
+spout__admin_refuse_rebinding(struct spout_request *req)
+{
+	const char *agent = spout_header(req, "User-Agent");
+	const char *host = spout_header(req, "Host");
+
+	if (agent != NULL && strncmp(agent, "Mozilla/", 8) == 0 && host != NULL &&
+	    is_name(host))
+		spout_fail(req, 403, "browsers: use the address, or localhost");
+	spout_next(req);
 }
 
 /* --- orders ------------------------------------------------------------------------ */

@@ -6,5 +6,7 @@
 #include <spout/web.h>
 
 extern const struct spout_route spout__admin_routes[];
+/** Middleware for all of them: who may not read. */
+void spout__admin_refuse_rebinding(struct spout_request *req);
 
 #endif

@@ -41,6 +41,7 @@ struct spout__watchdog {
 	uint64_t began_ns; /* of the turn that was seen last; 0: none */
 	uint64_t waited_ns; /* of the loop's thread for a CPU, when it was seen first */
 	bool reported;
+	bool owed; /* the loop's thread has not answered the last question yet */
 };
 
 /* What the handler of the signal notes. */
@@ -123,12 +124,14 @@ stack_text(char *text, size_t cap)
 }
 
 static bool
-ask_loop_thread(const struct spout__watchdog *w)
+ask_loop_thread(struct spout__watchdog *w)
 {
 	struct timespec until;
 
-	while (sem_trywait(&note.done) == 0)
-		; /* an answer that came too late for its question */
+	/* One at a time: an answer that comes late writes where the next one does. */
+	if (w->owed && sem_trywait(&note.done) != 0)
+		return false;
+	w->owed = true;
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += ANSWER_MS / 1000;
 	if (pthread_kill(w->loop_thread, SIGNAL) != 0)
@@ -136,11 +139,12 @@ ask_loop_thread(const struct spout__watchdog *w)
 	while (sem_timedwait(&note.done, &until) != 0)
 		if (errno != EINTR)
 			return false;
+	w->owed = false;
 	return true;
 }
 
 static void
-report(const struct spout__watchdog *w, uint64_t lasted_ns)
+report(struct spout__watchdog *w, uint64_t lasted_ns)
 {
 	char stack[1536];
 
@@ -211,9 +215,12 @@ thread_main(void *arg)
 		then_ns = now_ns;
 		now_ns = spout__clock_ns();
 		/* All of us were stopped, or this thread got no CPU: begin anew. */
-		if (now_ns - then_ns > w->tick_ns + w->threshold_ns)
+		if (now_ns - then_ns > w->tick_ns + w->threshold_ns) {
 			w->began_ns = 0;
+			w->reported = false;
+		}
 		look(w, now_ns);
+		now_ns = spout__clock_ns(); /* a report takes its time */
 	}
 	return NULL;
 }

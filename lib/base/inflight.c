@@ -63,6 +63,7 @@ spout__inflight_claim(struct spout_slice id, struct spout_slice what, uint64_t s
 	write_begin(r);
 	r->busy = SPOUT__INFLIGHT_BUSY;
 	r->started_ms = started_ms;
+	r->key = id.data;
 	copy_text(r->id, sizeof(r->id), id);
 	copy_text(r->what, sizeof(r->what), what);
 	write_end(r);
@@ -84,8 +85,7 @@ static struct spout__inflight *
 find(const char *id)
 {
 	for (uint32_t i = 0; id != NULL && table != NULL && i < SPOUT__INFLIGHT_MAX; i++)
-		if (table[i].busy != SPOUT__INFLIGHT_FREE &&
-		    strncmp(table[i].id, id, sizeof(table[i].id) - 1) == 0)
+		if (table[i].busy != SPOUT__INFLIGHT_FREE && table[i].key == id)
 			return &table[i];
 	return NULL;
 }

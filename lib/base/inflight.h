@@ -28,13 +28,15 @@ enum spout__inflight_state {
 struct spout__inflight {
 	_Atomic uint32_t seq;
 	uint32_t busy; /* enum spout__inflight_state */
+	const char *key;       /* the text that `id` was copied from, in its process */
 	uint64_t started_ms;   /* monotonic */
 	char id[24], what[SPOUT__INFLIGHT_WHAT]; /* request id, "GET /users/{id}" */
 };
 
 /** Track into this zeroed table from now on; NULL: track nothing. Before any claim. */
 void spout__inflight_use(struct spout__inflight table[SPOUT__INFLIGHT_MAX]);
-/** Note a request (texts are cut to fit). Returns a record number, or _NONE. */
+/** Note a request (texts are cut to fit); it is found again by the address of `id`, which
+ * clients choose and may give twice. Returns a record number, or _NONE. */
 uint32_t spout__inflight_claim(
     struct spout_slice id, struct spout_slice what, uint64_t started_ms);
 /** It has ended. `record` may be _NONE. */

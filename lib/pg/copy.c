@@ -13,6 +13,7 @@
 #include <spout/pg_stream.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -48,6 +49,8 @@ reserve(struct spout_pg_copy *copy, size_t more)
 	size_t size = copy->len + more;
 	char *buffer;
 
+	if (more > INT_MAX || size > INT_MAX) /* PostgreSQL takes less */
+		return spout__co_error(-EMSGSIZE, "a row is too large (%s)", copy->what);
 	if (size <= copy->size)
 		return 0;
 	if (size < PIECE_BYTES)

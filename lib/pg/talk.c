@@ -49,6 +49,24 @@ spout__talk_drop(struct spout__pg_lease *lease, int error, const char *fmt, ...)
 	return give_back(lease, &failure);
 }
 
+/* libpq gives the result of a COPY that goes on again and again, without an end. */
+static bool
+is_copy(const PGresult *result)
+{
+	ExecStatusType status = PQresultStatus(result);
+
+	return status == PGRES_COPY_IN || status == PGRES_COPY_OUT ||
+	    status == PGRES_COPY_BOTH;
+}
+
+static int
+one_copy_only(struct spout__pg_lease *lease, PGresult *result)
+{
+	PQclear(result);
+	lease->spoilt = true;
+	return spout__talk_drop(lease, -EINVAL, "one COPY at a time");
+}
+
 int
 spout__talk_end(struct spout__pg_lease *lease)
 {
@@ -58,6 +76,8 @@ spout__talk_end(struct spout__pg_lease *lease)
 	while ((r = spout__talk_result(lease, &result)) == 0 && result != NULL) {
 		if (PQresultStatus(result) == PGRES_FATAL_ERROR)
 			return spout__talk_refused(lease, result);
+		if (is_copy(result))
+			return one_copy_only(lease, result);
 		PQclear(result);
 	}
 	if (r < 0)
@@ -77,6 +97,8 @@ spout__talk_refused(struct spout__pg_lease *lease, PGresult *result)
 	do {
 		PQclear(result);
 		r = spout__talk_result(lease, &result);
+		if (r == 0 && result != NULL && is_copy(result))
+			return one_copy_only(lease, result);
 	} while (r == 0 && result != NULL);
 	if (r < 0)
 		return r;

@@ -95,7 +95,8 @@ spout__control_receive(int fd, struct spout__control_message *ret_message)
 	struct msghdr head = { .msg_iov = &part,
 		.msg_iovlen = 1,
 		.msg_control = &rights,
-		.msg_controllen = sizeof(rights) };
+		/* Room for one descriptor: the kernel closes what else there is. */
+		.msg_controllen = CMSG_LEN(sizeof(int)) };
 	int passed;
 	ssize_t n;
 

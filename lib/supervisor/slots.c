@@ -377,8 +377,10 @@ close_control(struct spout__slot *slot)
 	slot->control = -1;
 }
 
-void
-spout__slot_read(struct spout__supervisor *sup, struct spout__slot *slot)
+/* `dead`: its process has ended, these are its last messages. A successor that is dead
+ * does not take the place of a worker that lives. */
+static void
+read_messages(struct spout__supervisor *sup, struct spout__slot *slot, bool dead)
 {
 	struct spout__control_message m;
 	int i, rc = -EAGAIN;
@@ -389,7 +391,8 @@ spout__slot_read(struct spout__supervisor *sup, struct spout__slot *slot)
 			break;
 		if (m.fd >= 0)
 			close(m.fd); /* no message of theirs has one */
-		if (m.kind == SPOUT__CONTROL_READY && slot->ready_ms == 0)
+		if (m.kind == SPOUT__CONTROL_READY && slot->ready_ms == 0 &&
+		    !(dead && is_spare(sup, slot)))
 			became_ready(sup, slot);
 		else if (m.kind == SPOUT__CONTROL_ACCEPTED)
 			slot->accepted = true;
@@ -402,6 +405,12 @@ spout__slot_read(struct spout__supervisor *sup, struct spout__slot *slot)
 	}
 	if (rc == 0) /* it closed its end, or is gone: SIGCHLD will tell */
 		close_control(slot);
+}
+
+void
+spout__slot_read(struct spout__supervisor *sup, struct spout__slot *slot)
+{
+	read_messages(sup, slot, false);
 }
 
 /* --- its end --------------------------------------------------------------------- */
@@ -441,7 +450,7 @@ spout__slot_reaped(struct spout__supervisor *sup, struct spout__slot *slot, int 
 	enum spout__death cause;
 	char why[384];
 
-	spout__slot_read(sup, slot);
+	read_messages(sup, slot, true);
 	close_control(slot);
 	slot->pid = 0;
 	cause = cause_of(slot, status);

@@ -69,6 +69,7 @@ struct spout__supervisor {
 	/* An upgrade; roles and picture in upgrade.c. */
 	int kin;    /* to the supervisor of the other program; -1: none */
 	pid_t heir; /* the new program, in the old one; 0: none */
+	bool heir_dead; /* it has ended: its last messages are read */
 	uint64_t upgrade_until_ms;
 	bool upgrade_wanted, handed_over;
 	char upgrade_why[240];

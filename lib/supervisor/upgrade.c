@@ -244,7 +244,9 @@ spout__upgrade_reaped(struct spout__supervisor *sup, int status)
 {
 	char why[80];
 
-	spout__upgrade_read(sup); /* it may have said READY, or why it could not start */
+	sup->heir_dead = true;
+	spout__upgrade_read(sup); /* it may have said why it could not start */
+	sup->heir_dead = false;
 	if (sup->heir == 0)
 		return;
 	if (WIFSIGNALED(status))
@@ -342,7 +344,8 @@ spout__upgrade_read(struct spout__supervisor *sup)
 		} else if (rc <= 0) {
 			close_kin(sup); /* SIGCHLD tells the rest */
 		} else if (m.kind == SPOUT__CONTROL_READY) {
-			hand_over(sup, m.value != 0);
+			if (!sup->heir_dead)
+				hand_over(sup, m.value != 0);
 		} else if (m.kind == SPOUT__CONTROL_BOOT_FAILED) {
 			memcpy(sup->upgrade_why, m.text, sizeof(sup->upgrade_why));
 		}

@@ -353,6 +353,17 @@ harmless(struct spout_slice url)
 	return false;
 }
 
+/* Has the URL been one slash so far? With another one a host would follow. */
+static bool
+after_lone_slash(const struct spout__buffer *out)
+{
+	const char *end = spout__buffer_at(out) + out->len;
+
+	if (out->len == 0 || end[-1] != '/')
+		return false;
+	return out->len == 1 || strchr("\"'( \t\r\n,", end[-2]) != NULL;
+}
+
 static const char *
 print_url(struct spout__buffer *out, struct spout_slice text, enum spout__escape escape,
     bool attribute)
@@ -367,6 +378,11 @@ print_url(struct spout__buffer *out, struct spout_slice text, enum spout__escape
 		return escape_text(out, text, PART, replace_part);
 	if (escape == SPOUT__ESCAPE_URL)
 		return escape_text(out, text, URL, replace);
+	if (rest.len > 0 && (rest.data[0] == '/' || rest.data[0] == '\\') &&
+	    after_lone_slash(out)) {
+		wrong = append(out, rest.data[0] == '/' ? "%2F" : "%5C", 3);
+		rest = spout_slice_of(rest.data + 1, rest.len - 1);
+	}
 	/* A path: "?" and "#" would end it. */
 	while (rest.len > 0 && wrong == NULL) {
 		size_t n;

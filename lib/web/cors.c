@@ -7,6 +7,16 @@
 
 #include "web/guard.h"
 
+/* Whole segments: "/api" is not the beginning of "/apixyz". */
+static bool
+begins_with(struct spout_slice path, const char *prefix, size_t len)
+{
+	if (len == 0)
+		return true;
+	return path.len >= len && memcmp(path.data, prefix, len) == 0 &&
+	    (prefix[len - 1] == '/' || path.len == len || path.data[len] == '/');
+}
+
 /* The value of Access-Control-Allow-Origin for this request; data NULL: none. */
 static struct spout_slice
 allowed_origin(const struct spout_request *req, bool *ret_for_path)
@@ -15,8 +25,7 @@ allowed_origin(const struct spout_request *req, bool *ret_for_path)
 	struct spout_slice origin = spout__http_head_get(req->head, "Origin");
 	size_t i, len = cors->prefix != NULL ? strlen(cors->prefix) : 0;
 
-	*ret_for_path = req->head->path.len >= len &&
-	    (len == 0 || memcmp(req->head->path.data, cors->prefix, len) == 0);
+	*ret_for_path = begins_with(req->head->path, cors->prefix, len);
 	for (i = 0; *ret_for_path && cors->origins[i] != NULL; i++) {
 		if (strcmp(cors->origins[i], "*") == 0)
 			return spout_slice("*");

@@ -23,7 +23,8 @@ put(struct url *url, const char *data, size_t len)
 	url->len += len;
 }
 
-/* Percent-encoded; the slashes of a rest stay. */
+/* Percent-encoded; the slashes of a rest stay, but for one that would make the beginning
+ * of the path that of a host ("//example.org"). */
 static void
 put_encoded(struct url *url, const char *data, size_t len, bool slashes)
 {
@@ -31,7 +32,7 @@ put_encoded(struct url *url, const char *data, size_t len, bool slashes)
 	size_t i;
 
 	for (i = 0; i < len; i++)
-		if (slashes && data[i] == '/')
+		if (slashes && data[i] == '/' && !(url->len == 1 && url->text[0] == '/'))
 			put(url, "/", 1);
 		else
 			put(url, code, spout__percent_encode(data + i, 1, code));
@@ -88,6 +89,15 @@ spout_reverse_url_of(struct spout_request *req, const char *const *name_and_valu
 
 /* --- redirects ---------------------------------------------------------------------- */
 
+/* One segment, unless it is a rest; none that leads elsewhere. */
+static void
+put_segments(struct url *url, struct spout_slice value, bool rest)
+{
+	if (spout_slice_equal(value, ".") || spout_slice_equal(value, ".."))
+		spout_fail(url->req, 404, "no such page");
+	put_encoded(url, value.data, value.len, rest);
+}
+
 /* The parameter that `at`, behind a '{', names; false: none, the brace is text. */
 static bool
 put_parameter(struct url *url, const char *at)
@@ -102,7 +112,8 @@ put_parameter(struct url *url, const char *at)
 		if (known->len != name.len || at[name.len] != '}' ||
 		    memcmp(known->data, name.data, name.len) != 0)
 			continue;
-		put_encoded(url, match->params[i].data, match->params[i].len, true);
+		put_segments(url, match->params[i],
+		    known->data[known->len] == '.'); /* "{name...}" is a rest */
 		return true;
 	}
 	return false;

@@ -307,6 +307,7 @@ spout__file_refuse(struct spout_request *req, int error)
 	case -EPERM:
 	case -EXDEV:
 	case -ELOOP:
+	case -ENXIO: /* a socket */
 		spout_fail(req, 403, "this file is not served");
 	default:
 		spout__co_leave(error, 0, "loading a file: %s", strerror(-error));

@@ -20,6 +20,7 @@
 
 #define CONNECT_TIMEOUT_MS 10000u
 #define HEAD_MAX 16384u
+#define ANSWERS_MAX 16u /* 1xx, before the one that counts */
 #define REFUSAL_MAX 65536u
 #define KEY_BYTES 16
 
@@ -155,6 +156,7 @@ ask(struct attempt *attempt)
 {
 	struct spout__buffer *request = &attempt->request;
 	struct spout_slice text = { NULL, 0 };
+	unsigned answers = 0;
 	char *copy;
 	int r = spout_try_stream_write(
 	    attempt->stream, spout__buffer_at(request), request->len);
@@ -165,6 +167,8 @@ ask(struct attempt *attempt)
 			    attempt->stream, "\r\n\r\n", HEAD_MAX, &text);
 		if (r < 0)
 			return r;
+		if (++answers > ANSWERS_MAX)
+			return spout__co_error(-EPROTO, "too many answers before one");
 		copy = spout_alloc(text.len);
 		memcpy(copy, text.data, text.len);
 		if (spout__ws_parse_answer(copy, text.len, &attempt->answer) < 0)

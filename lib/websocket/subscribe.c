@@ -140,6 +140,20 @@ find(struct spout_websocket *ws, const char *topic)
 	return at;
 }
 
+/* It could not be attached. */
+static void
+forget(struct spout_websocket *ws, struct spout__ws_topic *t)
+{
+	struct spout__ws_topic **at = &ws->topics;
+
+	while (*at != NULL && *at != t)
+		at = &(*at)->next;
+	if (*at == NULL || t->subscriber.topic != NULL)
+		return;
+	*at = t->next;
+	free(t);
+}
+
 /* It hangs on the socket before it waits: whatever ends the wait, nothing is lost. */
 int
 spout_try_websocket_subscribe_with(struct spout_websocket *ws, const char *topic,
@@ -165,8 +179,10 @@ spout_try_websocket_subscribe_with(struct spout_websocket *ws, const char *topic
 	t->next = ws->topics;
 	ws->topics = t;
 	r = spout__topic_attach(&t->subscriber, topic, &known);
-	if (r < 0)
+	if (r < 0) {
+		forget(ws, t);
 		return spout__co_error(r, "topic %s: %s", topic, strerror(-r));
+	}
 	if (known.json)
 		say_hello(t);
 	if (ws->state != SPOUT__WS_OPEN) {

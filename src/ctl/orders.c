@@ -26,23 +26,32 @@ order(const struct ctl *ctl, const char *path, const char *form)
 	return CTL_OK;
 }
 
-/* Look until done(status, arg) says 1 or -1, or the time is over (then 0). */
+static double
+now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Look until done(status, arg) says 1 or -1, or the time is over, or nobody answers: then
+ * 0. */
 static int
 wait_until(const struct ctl *ctl, int (*done)(const json_t *status, void *arg), void *arg)
 {
-	long left = ctl->timeout_ms;
+	double end = now_s() + (double)ctl->timeout_ms / 1000;
 	int verdict = 0;
 
-	while (verdict == 0 && left > 0) {
+	while (verdict == 0 && now_s() < end) {
 		json_t *status = ctl_ask(ctl, "/status", NULL);
 
 		if (status == NULL)
-			return -1;
+			return 0;
 		verdict = done(status, arg);
 		json_decref(status);
 		if (verdict == 0)
 			nanosleep(&(struct timespec){ 0, LOOK_MS * 1000000L }, NULL);
-		left -= LOOK_MS;
 	}
 	return verdict;
 }
@@ -92,7 +101,7 @@ ctl_reload(const struct ctl *ctl, int argc, char **argv)
 		ctl_complain(
 		    CTL_FAILED, "the reload failed; the log of the server says why");
 	else
-		ctl_complain(CTL_FAILED, "the reload takes longer than %ld s",
+		ctl_complain(CTL_FAILED, "no end of the reload was seen in %ld s",
 		    ctl->timeout_ms / 1000);
 	return verdict > 0 ? CTL_OK : CTL_FAILED;
 }

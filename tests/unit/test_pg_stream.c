@@ -246,7 +246,7 @@ large_row(void *arg)
 	while ((row = spout_pg_stream_next(stream)) != NULL)
 		CU_ASSERT_EQUAL(spout_row_bytes(row, 0, "t").len, 900000);
 	stream = spout_pg_stream("SELECT repeat('x', n) AS t FROM "
-				 "(VALUES (10), (12000000)) AS v(n)");
+				 "(VALUES (10), (24000000)) AS v(n)");
 	CU_ASSERT_EQUAL(rows_before_error(stream, &error), 1);
 	CU_ASSERT_EQUAL(error, -EMSGSIZE);
 	check_all();
@@ -490,6 +490,20 @@ copy_errors(void *arg)
 STREAM_TEST(what_the_server_refuses_is_said_early, copy_errors)
 
 static void
+two_copies(void *arg)
+{
+	struct spout_pg_copy *copy;
+	uint64_t rows;
+
+	(void)arg;
+	spout_pg_query("CREATE TABLE twice (n int)");
+	copy = spout_pg_copy_in("COPY twice FROM STDIN; COPY twice FROM STDIN");
+	CU_ASSERT_EQUAL(spout_try_pg_copy_end(copy, &rows), -EINVAL);
+	check_all();
+}
+STREAM_TEST(a_second_copy_in_one_statement_is_refused, two_copies)
+
+static void
 no_copy(void *arg)
 {
 	static const struct {
@@ -668,6 +682,7 @@ static const struct unit_test copy_tests[] = {
 	UNIT_TEST(csv_may_be_cut_anywhere),
 	UNIT_TEST(large_data_goes_out_and_in_again),
 	UNIT_TEST(what_the_server_refuses_is_said_early),
+	UNIT_TEST(a_second_copy_in_one_statement_is_refused),
 	UNIT_TEST(what_is_no_copy_is_refused),
 	UNIT_TEST(of_a_copy_that_is_given_up_nothing_stays),
 	UNIT_TEST(an_error_comes_behind_the_data),

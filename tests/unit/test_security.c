@@ -535,6 +535,23 @@ an_open_api_is_open_below_its_prefix_only(void)
 }
 
 static void
+a_prefix_is_of_whole_segments(void)
+{
+	static const struct spout_cors open = { .origins = any_origin, .prefix = "/ap" };
+	static const struct spout_cors whole = { .origins = any_origin,
+		.prefix = "/api" };
+
+	begin_with(&(struct spout_app){ .cors = &open });
+	request("GET /api/x", "Origin: https://a.example\r\n", NULL);
+	CU_ASSERT_TRUE(lacks("Access-Control") && lacks("Vary"));
+	end();
+	begin_with(&(struct spout_app){ .cors = &whole });
+	request("GET /api/x", "Origin: https://a.example\r\n", NULL);
+	CU_ASSERT_TRUE(has("Access-Control-Allow-Origin: *\r\n"));
+	end();
+}
+
+static void
 rules_that_cannot_be_are_found_at_the_start(void)
 {
 	static const struct spout_cors all = { .credentials = true,
@@ -636,6 +653,7 @@ static const struct unit_test header_tests[] = {
 	UNIT_TEST(answers_go_to_the_origins_of_the_list),
 	UNIT_TEST(preflights_are_answered),
 	UNIT_TEST(an_open_api_is_open_below_its_prefix_only),
+	UNIT_TEST(a_prefix_is_of_whole_segments),
 	UNIT_TEST(rules_that_cannot_be_are_found_at_the_start),
 	UNIT_END,
 };

@@ -128,6 +128,19 @@ styles_get_words(void)
 }
 
 static void
+a_path_does_not_become_that_of_another_host(void)
+{
+	template_expect("<script src='/{{ x }}'></script>", "{\"x\": \"/evil.com/x.js\"}",
+	    "<script src='/%2Fevil.com/x.js'></script>");
+	template_expect("<form action=\"/{{ x }}\">", "{\"x\": \"\\\\evil.com\"}",
+	    "<form action=\"/%5Cevil.com\">");
+	template_expect("<a href='/{{ y }}{{ x }}'>",
+	    "{\"x\": \"/evil.com\", \"y\": \"\"}", "<a href='/%2Fevil.com'>");
+	template_expect("<a href='/a/{{ x }}'>", "{\"x\": \"/b\"}", "<a href='/a//b'>");
+	template_expect("<a href='/{{ x }}'>", "{\"x\": \"a/b\"}", "<a href='/a/b'>");
+}
+
+static void
 branches_meet_in_a_known_place(void)
 {
 	template_expect("<option {% if s %}selected{% end %}>{{ s }}</option>",
@@ -480,6 +493,7 @@ static const struct unit_test place_tests[] = {
 	UNIT_TEST(urls_are_checked_and_encoded),
 	UNIT_TEST(scripts_get_json),
 	UNIT_TEST(styles_get_words),
+	UNIT_TEST(a_path_does_not_become_that_of_another_host),
 	UNIT_TEST(branches_meet_in_a_known_place),
 	UNIT_TEST(branches_may_hold_the_attributes_of_a_tag),
 	UNIT_TEST(unsafe_places_are_refused),

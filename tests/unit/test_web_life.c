@@ -136,6 +136,8 @@ static const struct spout_route routes[] = {
 	SPOUT_ROUTE(SPOUT_METHOD_GET | SPOUT_METHOD_POST, "/noslash", handler),
 	SPOUT_GET("/slash/", handler),
 	SPOUT_REDIRECT("/u/{id}", "/users/{id}"),
+	SPOUT_REDIRECT("/old/{name}", "/{name}"),
+	SPOUT_REDIRECT("/moved/{rest...}", "/{rest}"),
 	SPOUT_REDIRECT_FOUND("/away/{p...}", "https://example.org/x?a=1&{p}{none}"),
 	SPOUT_MOUNT("/admin", admin, .middleware = inners),
 	SPOUT_END,
@@ -331,6 +333,15 @@ redirects_carry_parameters_and_query(void)
 	    has("Location: https://example.org/x?a=1&a/b{none}&x=1\r\n"));
 	get("/u/%0d%0aSet-Cookie:%20a=b");
 	CU_ASSERT(has("Location: /users/%0D%0ASet-Cookie%3A%20a%3Db\r\n"));
+	/* A parameter is one segment, and no path is that of another host. */
+	get("/old/%2Fevil.example");
+	CU_ASSERT(has("Location: /%2Fevil.example\r\n"));
+	get("/old/%2e%2e");
+	CU_ASSERT(!has("Location: /..\r\n"));
+	get("/moved//evil.example");
+	CU_ASSERT(has("Location: /%2Fevil.example\r\n"));
+	get("/moved/a/b");
+	CU_ASSERT(has("Location: /a/b\r\n"));
 	end();
 }
 

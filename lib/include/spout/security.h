@@ -131,7 +131,7 @@ SPOUT_API const char *spout_csp_nonce(struct spout_request *req);
 struct spout_cors {
 	/* "https://app.example.org", ended by NULL; "*": all, without credentials */
 	const char *const *origins;
-	const char *prefix;         /* of the paths that it is for ["/"] */
+	const char *prefix; /* of the paths that it is for, whole segments ["/"] */
 	const char *allow_headers;  /* that requests may have: "Content-Type, X-Token" */
 	const char *expose_headers; /* that scripts may see beside the safe ones */
 	bool credentials;           /* with cookies and passwords */
