@@ -93,6 +93,11 @@ spout_try_pg_stream_next(struct spout_pg_stream *stream, struct spout_rows **ret
 		return r;
 	switch (PQresultStatus(result)) {
 	case PGRES_SINGLE_TUPLE:
+		r = spout__talk_check_row(lease, result);
+		if (r < 0) {
+			PQclear(result);
+			return r;
+		}
 		*ret_row = &stream->rows;
 		return take_row(stream, result);
 	case PGRES_FATAL_ERROR:

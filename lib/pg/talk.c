@@ -135,12 +135,35 @@ spout__talk_flush(struct spout__pg_lease *lease)
 	return r;
 }
 
+static uint64_t
+limit_of(const struct spout__pg_lease *lease)
+{
+	return lease->pipe->conn->pg->options.max_result_bytes;
+}
+
+static int
+too_large(struct spout__pg_lease *lease)
+{
+	lease->spoilt = true;
+	return spout__talk_drop(lease, -EMSGSIZE, "a row is larger than %llu bytes",
+	    (unsigned long long)limit_of(lease));
+}
+
+int
+spout__talk_check_row(struct spout__pg_lease *lease, const PGresult *row)
+{
+	uint64_t bytes = 0;
+
+	for (int column = 0; column < PQnfields(row); column++)
+		bytes += (uint64_t)PQgetlength(row, 0, column);
+	return bytes <= limit_of(lease) ? 0 : too_large(lease);
+}
+
 int
 spout__talk_read(struct spout__pg_lease *lease)
 {
 	int left = PQflush(spout__lease_pq(lease)), r;
 	struct spout__pg_pipe *pipe = lease->pipe;
-	uint64_t limit = pipe->conn->pg->options.max_result_bytes;
 
 	if (left < 0)
 		return spout__talk_lost(lease);
@@ -149,11 +172,7 @@ spout__talk_read(struct spout__pg_lease *lease)
 		return r < 0 ? r : 0;
 	if (!spout__pipe_consume(pipe))
 		return spout__talk_lost(lease);
-	if (pipe->waiting_bytes <= limit)
-		return 0;
-	lease->spoilt = true;
-	return spout__talk_drop(lease, -EMSGSIZE, "a row is larger than %llu bytes",
-	    (unsigned long long)limit);
+	return pipe->waiting_bytes <= limit_of(lease) ? 0 : too_large(lease);
 }
 
 int

@@ -23,6 +23,9 @@ int spout__talk_begin_simple(
 int spout__talk_flush(struct spout__pg_lease *lease);
 /** Wait for an OR of SPOUT_READ and SPOUT_WRITE; returns what came. */
 int spout__talk_wait(struct spout__pg_lease *lease, unsigned events);
+/** 0, or -EMSGSIZE with the lease given back: libpq is at times faster at reading a row
+ * than can be seen from outside, so it is looked at once more when it is whole. */
+int spout__talk_check_row(struct spout__pg_lease *lease, const PGresult *row);
 /** Wait until there may be more to read, and read it. */
 int spout__talk_read(struct spout__pg_lease *lease);
 /** Wait for the next result, owned; NULL after the last one. One that is larger than

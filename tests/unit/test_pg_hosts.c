@@ -114,6 +114,13 @@ a_host_elsewhere_without_sslmode_is_exposed(void)
 	}
 }
 
+/* A log-in under valgrind takes its time. */
+static unsigned
+slowness(void)
+{
+	return getenv("SPOUT_TEST_SCALE") != NULL ? 10 : 1;
+}
+
 /* --- hosts that are dead ---------------------------------------------------------- */
 
 static void
@@ -133,7 +140,9 @@ static void
 a_dead_first_host_does_not_use_up_the_time(void)
 {
 	uint64_t failures = counter(SPOUT__C_PG_CONNECT_FAILURES);
-	struct setup setup = { .threads = 3, .options.connect_ms = 1200 };
+	struct setup setup = { .threads = 3,
+		.options.connect_ms = 1200 * slowness(),
+		.options.acquire_ms = 2000 * slowness() };
 	char ports[20];
 
 	snprintf(ports, sizeof(ports), "%u,%s", black_hole_dig(), port);
@@ -181,7 +190,9 @@ names_are_looked_up_on_a_thread_of_their_own(void)
 {
 	unsigned calls = atomic_load(&fake_resolver_calls);
 	/* One at a time: glibc's own look at the interfaces is no pleasure to tsan. */
-	struct setup setup = { .threads = 1 };
+	struct setup setup = { .threads = 1,
+		.options.connect_ms = 3000 * slowness(),
+		.options.acquire_ms = 2000 * slowness() };
 
 	setup.url = url("none.test,one.test", port, password, "");
 	with_pool(&setup, works_once);
@@ -216,7 +227,9 @@ a_dead_resolver_holds_no_thread_of_the_pool(void)
 static void
 another_host_is_tried_when_a_name_hangs(void)
 {
-	struct setup setup = { .threads = 1, .options.connect_ms = 1200 };
+	struct setup setup = { .threads = 1,
+		.options.connect_ms = 1200 * slowness(),
+		.options.acquire_ms = 2000 * slowness() };
 
 	setup.url = url("hung.test,127.0.0.1", port, password, "");
 	with_pool(&setup, works_once);

@@ -252,7 +252,6 @@ large_row(void *arg)
 	check_all();
 }
 
-/* What is not streamed has one, too, on whichever thread. */
 static int
 exec_large(struct pg_conn *conn, void *arg)
 {
